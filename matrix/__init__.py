@@ -1,0 +1,1 @@
+"""The agent matrix: which agent works with which MCP server, measured."""
