@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp.server.lowlevel import Server
-
-from mcp_stubs._stub import Context, Room, StubTool, tool_server
+from mcp_stubs._stub import Context, Room, StubServer, StubTool, tool_server
 
 
-def create(name: str, room: Room) -> Server[Any]:
+def create(name: str, room: Room) -> StubServer:
     """Return the server; all servers of one room share the meeting place."""
 
     async def meet(_: Context, arguments: dict[str, Any]) -> str:
@@ -25,8 +23,8 @@ def create(name: str, room: Room) -> Server[Any]:
         },
         "required": ["party"],
     }
-    tool = StubTool("meet", "Wait until the whole party is here, then say `met` and your token.", meet, schema)
-    return tool_server(name, [tool])
+    description = "Wait until the whole party is here, then say `met` and your token."
+    return tool_server(name, [StubTool("meet", description, meet, schema)])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""discord: a Discord bot that reads and writes through the Discord REST API."""

@@ -1,0 +1,1 @@
+"""simple: a general assistant that also writes WhatsApp messages."""

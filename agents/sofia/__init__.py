@@ -1,0 +1,1 @@
+"""sofia: a project assistant who joins meetings, keeps Airtable and writes WhatsApp messages."""

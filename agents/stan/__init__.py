@@ -1,0 +1,1 @@
+"""stan: a B2B seller on the BlackPearl API, with three sub-agents."""

@@ -1,0 +1,60 @@
+"""What every way of starting an agent has in common: a task goes in, an answer comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Model:
+    """Where an agent finds its model: `base_url` is what that provider's own SDK takes as its base URL."""
+
+    protocol: str
+    base_url: str
+    api_key: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an agent is asked; a callable agent receives this very object (a stable contract).
+
+    `mcp_servers` has the common `mcpServers` form: `{"name": {"command", "args", "env", "cwd"}}` or
+    `{"name": {"type": "http" | "sse", "url", "headers"}}`. `history` is what the run before returned, or None.
+    """
+
+    prompt: str
+    mcp_servers: Mapping[str, Any]
+    model: Model
+    history: Any = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent returned."""
+
+    text: str
+    history: Any = None
+
+
+class Instance(Protocol):
+    """A running agent, wired to its servers; `ask` may be called concurrently."""
+
+    async def ask(self, task: Task) -> Answer:
+        """Run the agent once. Raises whatever the agent raises."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the agent."""
+        ...
+
+
+class CannotStart(Exception):  # noqa: N818  (a state of affairs, and a verdict, rather than an error of ours)
+    """The agent could not be made; the text says why, in one sentence."""
+
+
+def base_url(protocol: str, url: str) -> str:
+    """Return what the provider's own SDK takes as its base URL; only OpenAI's SDK wants the version in it."""
+    return f"{url}/v1" if protocol.startswith("openai") else url

@@ -1,0 +1,270 @@
+"""concurrency: several calls, runs, agents and servers at once; proven by meetings and gates, never by the clock."""
+
+from __future__ import annotations
+
+from matrix.capabilities.registry import capability
+from matrix.capabilities.verbs import CellVerbs, Run, expect
+from matrix.lab.script import Gate, Turn, call, say, together
+from matrix.model import STATEFUL, STATELESS
+
+MANY = 16
+
+
+@capability(
+    "concurrency.parallel-calls",
+    severity="expected",
+    servers=["rendezvous"],
+    revisions=[STATEFUL, STATELESS],
+    deadline=30,
+    failures=["pydantic/pydantic-ai#2355", "google/adk-python#2615"],
+)
+async def parallel_calls(cell: CellVerbs) -> None:
+    """Two calls of one model turn are in flight on one server at the same time.
+
+    The tool returns only once two callers are inside: calls made one after the other never return.
+    """
+    run = await cell.ask(together(call("meet", party=2, token="a"), call("meet", party=2, token="b")))
+    expect(_each_got(run, "meet", ["met a", "met b"]), "the two calls did not both come back")
+    expect(len(cell.trace.calls("meet")) == 2, "the server did not see two calls")
+
+
+@capability("concurrency.parallel-servers", severity="expected", servers=["rendezvous", "rendezvous"], deadline=30)
+async def parallel_servers(cell: CellVerbs) -> None:
+    """Calls of one turn to two servers are in flight at the same time.
+
+    Two servers share one meeting place; the tool of each returns only once both have been called.
+    """
+    calls = [call("meet", on=server, party=2, token=server) for server in cell.servers]
+    run = await cell.ask(together(*calls))
+    for server in cell.servers:
+        expect(f"met {server}" in run.result("meet", on=server), f"the call to {server} did not come back")
+        expect(len(cell.trace.calls("meet", server=server)) == 1, f"{server} did not see one call")
+
+
+@capability(
+    "concurrency.many-runs",
+    severity="core",
+    servers=["echo"],
+    revisions=[STATEFUL, STATELESS],
+    deadline=120,
+)
+async def many_runs(cell: CellVerbs) -> None:
+    """Sixteen runs of one agent on one server all succeed.
+
+    They start together, and each has to be shown its own text. Every run is held before its second turn until all
+    sixteen have made their call, so that all are in flight at once.
+    """
+    texts = [cell.nonce(number) for number in range(MANY)]
+    arrived = [Gate() for _ in texts]
+    everyone = Gate()
+
+    async def usher() -> None:
+        for gate in arrived:
+            await gate.wait()
+        everyone.open()
+
+    async def one(number: int) -> Run:
+        try:
+            held = call("echo", text=texts[number]).announcing(arrived[number]).behind(everyone)
+            return await cell.ask(held)
+        finally:
+            arrived[number].open()
+
+    *runs, _ = await cell.gather(*(one(number) for number in range(MANY)), usher())
+    for run, text in zip(runs, texts, strict=True):
+        expect(run is not None and _each_got(run, "echo", [text]), "a run was not shown its own text")
+    expect(len(cell.trace.calls("echo")) == MANY, f"the server saw {len(cell.trace.calls('echo'))} of {MANY} calls")
+
+
+@capability(
+    "concurrency.shared-server",
+    severity="core",
+    servers=["rendezvous"],
+    deadline=45,
+    failures=["pydantic/pydantic-ai#2818", "pydantic/pydantic-ai#2700", "google/adk-python#5729"],
+)
+async def shared_server(cell: CellVerbs) -> None:
+    """Two agents share one server and both succeed.
+
+    Two instances are made from one set of servers; they call a tool that returns only once both are inside.
+    """
+    first, second = await cell.another(), await cell.another()
+    runs = await cell.gather(
+        first.ask(call("meet", party=2, token="first")), second.ask(call("meet", party=2, token="second"))
+    )
+    expect(_each_got(runs[0], "meet", ["met first"]), "the first agent did not get its answer")
+    expect(_each_got(runs[1], "meet", ["met second"]), "the second agent did not get its answer")
+
+
+@capability(
+    "concurrency.all-agents",
+    severity="core",
+    servers=["assembly"],
+    transports=["http"],
+    together=True,
+    deadline=150,
+)
+async def all_agents(cell: CellVerbs) -> None:
+    """Every agent uses one server at the same time.
+
+    One server stands for the whole run, and every agent calls it at once. Its tool waits for all of them (a bounded
+    while), and tells each who was there; nobody may be alone, and everybody has to get its own answer.
+    """
+    token = cell.nonce()
+    run = await cell.ask(call("gather", token=token, of=cell.party))
+    shown = run.result("gather")
+    expect(token in shown, f"the agent got somebody else's answer: {shown[:120]!r}")
+    expect(cell.party == 1 or f"{token}: alone" not in shown, "no other agent was on the server at the same time")
+
+
+@capability(
+    "concurrency.no-cross-talk",
+    severity="core",
+    servers=["slow"],
+    deadline=60,
+    failures=["anthropics/claude-code#79241", "modelcontextprotocol/typescript-sdk#742"],
+)
+async def no_cross_talk(cell: CellVerbs) -> None:
+    """Every caller gets its own marker back.
+
+    Eight runs call one tool at once; the server answers them in reverse order. No run may see another's marker.
+    """
+    tokens = [cell.nonce(number) for number in range(8)]
+    runs = await cell.gather(*(cell.ask(call("turnstile", token=token, of=8)) for token in tokens))
+    for run, token in zip(runs, tokens, strict=True):
+        shown = run.result("turnstile")
+        others = [other for other in tokens if other != token and other in shown]
+        expect(not others, "a run was shown the marker of another")
+        expect(token in shown, "a run was not shown its own marker")
+
+
+@capability(
+    "concurrency.one-failure",
+    severity="core",
+    servers=["errors"],
+    failures=["google/adk-python#2615"],
+)
+async def one_failure(cell: CellVerbs) -> None:
+    """One failing call of a parallel set does not spoil its siblings.
+
+    One turn makes three calls, the middle one fails; the others' results have to be shown, and the run goes on.
+    """
+    first, last, after = cell.nonce("first"), cell.nonce("last"), cell.nonce("after")
+    run = await cell.ask(
+        together(call("echo", text=first), call("fail", message=cell.nonce("error")), call("echo", text=last)),
+        call("echo", text=after),
+    )
+    for text in (first, last, after):
+        expect(any(text in shown for shown in run.results("echo")), "a sibling's result was lost with the failure")
+
+
+@capability(
+    "concurrency.event-loop",
+    severity="expected",
+    servers=["slow"],
+    deadline=45,
+    failures=["modelcontextprotocol/python-sdk#1646"],
+)
+async def event_loop(cell: CellVerbs) -> None:
+    """A slow call blocks no other run of the agent.
+
+    One run waits in a tool until somebody opens a gate; only a second run of the same agent can open it.
+    """
+    gate = cell.nonce()
+    runs = await cell.gather(
+        cell.ask(call("wait", gate=gate)),
+        cell.ask(call("open", gate=gate)),
+    )
+    expect("through" in runs[0].result("wait"), "the waiting run did not come through")
+
+
+@capability(
+    "concurrency.cross-task-close",
+    severity="expected",
+    servers=["echo"],
+    failures=[
+        "modelcontextprotocol/python-sdk#79",
+        "openai/openai-agents-python#1393",
+        "openai/openai-agents-python#4334",
+    ],
+)
+async def cross_task_close(cell: CellVerbs) -> None:
+    """Connections opened and closed in different tasks close cleanly.
+
+    Run A opens the connection; run B joins it; A ends while B is still busy; B calls again, and ends last. Each run
+    is a task of its own, so whatever they share is opened in one and closed in another.
+    """
+    a_called, b_called, a_ended = Gate(), Gate(), Gate()
+    text = {name: cell.nonce(name) for name in ("a", "b", "again")}
+
+    async def first() -> Run:
+        try:
+            return await cell.ask(
+                call("echo", text=text["a"]), say("done").announcing(a_called).behind(b_called)
+            )
+        finally:
+            a_called.open()
+            a_ended.open()
+
+    async def second() -> Run:
+        await a_called.wait()
+        try:
+            return await cell.ask(
+                call("echo", text=text["b"]),
+                call("echo", text=text["again"]).announcing(b_called).behind(a_ended),
+            )
+        finally:
+            b_called.open()
+
+    a, b = await cell.gather(first(), second())
+    expect(_each_got(a, "echo", [text["a"]]), "the run that opened the connection lost its result")
+    expect(_each_got(b, "echo", [text["b"], text["again"]]), "the run that outlived it lost a result")
+
+
+@capability(
+    "concurrency.pool",
+    severity="expected",
+    servers=["echo"],
+    deadline=120,
+    failures=["IBM/mcp-context-forge#3737"],
+)
+async def pool(cell: CellVerbs) -> None:
+    """Reuse of pooled connections loses no call.
+
+    Three waves of four runs, each run with two calls in a row, on one agent: the server has to see each of the
+    twenty-four calls exactly once, and every run both of its results.
+    """
+    sent: list[str] = []
+    for wave in range(3):
+        pairs = [(cell.nonce((wave, run, 1)), cell.nonce((wave, run, 2))) for run in range(4)]
+        sent += [text for pair in pairs for text in pair]
+        runs = await cell.gather(*(cell.ask(call("echo", text=one), call("echo", text=two)) for one, two in pairs))
+        for run, pair in zip(runs, pairs, strict=True):
+            expect(_each_got(run, "echo", list(pair)), f"a run of wave {wave + 1} lost a result")
+    seen = sorted(str(each.arguments.get("text")) for each in cell.trace.calls("echo"))
+    expect(seen == sorted(sent), f"the server saw {len(seen)} calls of {len(sent)}")
+
+
+@capability(
+    "concurrency.order",
+    severity="core",
+    servers=["slow"],
+    failures=["anthropics/claude-code#79241"],
+)
+async def order(cell: CellVerbs) -> None:
+    """Results are matched to calls by id, not by arrival.
+
+    Three calls of one turn, which the server answers in reverse order; each call has to be shown its own answer.
+    """
+    tokens = [cell.nonce(number) for number in range(3)]
+    turn: Turn = together(*(call("turnstile", token=token, of=3) for token in tokens))
+    run = await cell.ask(turn)
+    expect(_each_got(run, "turnstile", tokens), "a call was shown the answer of another")
+
+
+def _each_got(run: Run, tool: str, texts: list[str]) -> bool:
+    """Whether the n-th call of the tool was shown the n-th text."""
+    shown = run.shown(tool)
+    return len(shown) == len(texts) and all(
+        each is not None and text in each.text for each, text in zip(shown, texts, strict=True)
+    )

@@ -1,0 +1,104 @@
+"""discovery: what of a server's tools the model gets to see."""
+
+from __future__ import annotations
+
+from matrix.capabilities.registry import capability
+from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
+from matrix.lab.script import Turn, call, call_unknown, say, together
+from matrix.model import STATEFUL, STATELESS
+
+
+@capability(
+    "discovery.list-tools",
+    severity="core",
+    servers=["schemas"],
+    revisions=[STATEFUL, STATELESS],
+)
+async def list_tools(cell: CellVerbs) -> None:
+    """Every tool of the server is offered to the model.
+
+    The agent is run once on a server of seven tools; the model's first request has to offer all of them.
+    """
+    run = await cell.ask(call("empty"))
+    _all_offered(cell, [tool.description for tool in run.offered])
+
+
+@capability(
+    "discovery.pagination",
+    severity="core",
+    servers=["paginated"],
+    failures=["vercel/ai#19240", "ag2ai/ag2#3262", "github/copilot-cli#4006"],
+)
+async def pagination(cell: CellVerbs) -> None:
+    """Tools on every page reach the model.
+
+    The server lists twelve tools on three pages; a tool of the last page is called, and all have to be offered.
+    """
+    text = cell.nonce()
+    run = await cell.ask(call("page_tool_12", text=text))
+    expect(text in run.result("page_tool_12"), "the tool of the last page did not return its result")
+    _all_offered(cell, [tool.description for tool in run.offered], tools=12)
+
+
+@capability(
+    "discovery.name-collision",
+    severity="core",
+    servers=["collide", "collide"],
+    failures=["CopilotKit/CopilotKit#2409", "openai/openai-agents-python PR2442", "lc-mcp-adapters#273"],
+)
+async def name_collision(cell: CellVerbs) -> None:
+    """Same-named tools of two servers are both callable, and each call reaches the right server.
+
+    Two servers each have a tool `lookup`; one turn calls both, and each server has to have seen its own call only.
+    """
+    texts = {server: cell.nonce(server) for server in cell.servers}
+    run = await cell.ask(together(*(call("lookup", on=server, text=text) for server, text in texts.items())))
+    for server, text in texts.items():
+        seen = [each.arguments.get("text") for each in cell.trace.calls("lookup", server=server)]
+        expect(seen == [text], f"the call meant for {server} did not reach it, or not alone")
+        expect(text in run.result("lookup", on=server), f"the model was not shown the answer of {server}")
+
+
+@capability(
+    "discovery.native-tools-kept",
+    severity="core",
+    servers=["echo"],
+    failures=["nicobailon/pi-mcp-adapter#240"],
+)
+async def native_tools_kept(cell: CellVerbs) -> None:
+    """Attaching a server takes away none of the agent's own tools.
+
+    The agent is run without servers and with one; every tool of the first run has to be offered in the second.
+    A tool that the agent's row declares is then really called beside an MCP tool, its REST calls answered by respx.
+    """
+    alone = await (await cell.another(with_servers=False)).attempt(say("hello"))
+    own = {tool.name for tool in alone.offered}
+    if not own:
+        msg = "the agent has no tools of its own"
+        raise Unsupported(msg)
+    text = cell.nonce()
+    turns: list[Turn] = [call("echo", text=text)]
+    if cell.native is not None:
+        turns.append(call_unknown(cell.native.tool, **cell.native.arguments))
+    run = await cell.ask(*turns)
+    lost = sorted(own - {tool.name for tool in run.offered})
+    expect(not lost, f"with a server attached the agent no longer offers {', '.join(lost)}")
+    expect(text in run.result("echo"), "the MCP tool did not return its result")
+    if cell.native is not None:
+        shown = run.result(cell.native.tool)
+        expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
+
+
+def _all_offered(cell: CellVerbs, descriptions: list[str], tools: int = 7) -> None:
+    """Every tool that the stub has, by the marker in its description, whatever name the agent gave it."""
+    server = cell.servers[0]
+    marks = {mark for text in descriptions for mark in _marks(text, server)}
+    listed = set(cell.trace.listed_tools(server))
+    missing = sorted(listed - marks)
+    expect(not missing, f"{len(missing)} tools were not offered to the model: {', '.join(missing)}")
+    expect(len(listed) == tools, f"the agent asked for {len(listed)} of the server's {tools} tools")
+
+
+def _marks(text: str, server: str) -> list[str]:
+    opening = f"[mcp:{server}/"
+    return [part.partition("]")[0] for part in text.split(opening)[1:]]

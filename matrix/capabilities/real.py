@@ -1,0 +1,118 @@
+"""real: the same questions to every server of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
+from matrix.capabilities.registry import capability
+from matrix.capabilities.schema import accepts
+from matrix.capabilities.verbs import CellVerbs, Probe, Run, expect
+from matrix.lab.script import Call, Turn, call_with, say
+from matrix.lab.scripted_model import find_tool
+
+RUNS = 8
+
+
+@capability("real.discovery", severity="core", real=True)
+async def discovery(cell: CellVerbs) -> None:
+    """Exactly the tools that the server lists are offered.
+
+    The agent's own tools, seen without the server, are set aside; of the rest, each has to be one that the server
+    listed, and each that it listed has to be there.
+    """
+    alone = await (await cell.another(with_servers=False)).attempt(say("hello"))
+    run = await cell.ask(_first(cell))
+    own = {tool.name for tool in alone.offered}
+    offered = [tool for tool in run.offered if tool.name not in own]
+    listed = cell.trace.listed_tools()
+    missing = sorted(name for name in listed if find_tool(Call(name), offered) is None)
+    expect(not missing, f"{len(missing)} of the server's {len(listed)} tools were not offered: {', '.join(missing)}")
+    expect(
+        len(offered) == len(listed),
+        f"{len(offered)} tools were offered where the server has {len(listed)}",
+    )
+
+
+@capability("real.schema", severity="core", real=True)
+async def schema(cell: CellVerbs) -> None:
+    """Each tool's schema reaches the model with its meaning kept.
+
+    For every tool the offered schema has to have the server's properties and required names, and to accept the
+    arguments of every probe.
+    """
+    run = await cell.ask(_first(cell))
+    listed = {
+        tool["name"]: tool
+        for frame in cell.trace.frames
+        if frame.direction == "out"
+        for tool in (frame.message.get("result") or {}).get("tools") or []
+    }
+    for name, tool in sorted(listed.items()):
+        offered = next((each for each in run.offered if each.name == find_tool(Call(name), run.offered)), None)
+        if offered is None:
+            continue  # real.discovery tells of it
+        wanted = tool.get("inputSchema") or {}
+        lost = sorted(set(wanted.get("properties") or {}) - set(offered.schema.get("properties") or {}))
+        expect(not lost, f"the offered schema of {name} lost {', '.join(lost)}")
+        free = sorted(set(wanted.get("required") or ()) - set(offered.schema.get("required") or ()))
+        expect(not free, f"the offered schema of {name} no longer requires {', '.join(free)}")
+    for probe in cell.probes():
+        name = find_tool(Call(probe.tool), run.offered)
+        for offered in run.offered:
+            if offered.name == name:
+                accepts(offered, probe.arguments)
+
+
+@capability("real.invocation", severity="core", real=True)
+async def invocation(cell: CellVerbs) -> None:
+    """Every declared probe (a call and what its result must hold) succeeds.
+
+    The probes are called in one run, one after the other, each with a token of this run.
+    """
+    probes = cell.probes()
+    run = await cell.ask(*(call_with(probe.tool, probe.arguments) for probe in probes))
+    _answered(run, probes)
+
+
+@capability("real.concurrent", severity="core", real=True, deadline=120)
+async def concurrent(cell: CellVerbs) -> None:
+    """The probes succeed from eight runs at once, each with its own answer.
+
+    Eight runs of the agent call the first two probes together, each with a token of its own.
+    """
+    sets = [cell.probes(number)[:2] for number in range(RUNS)]
+    runs = await cell.gather(
+        *(cell.ask(*(call_with(probe.tool, probe.arguments) for probe in probes)) for probes in sets)
+    )
+    for run, probes in zip(runs, sets, strict=True):
+        _answered(run, probes)
+
+
+@capability("real.shutdown", severity="core", real=True, transports=["stdio"])
+async def shutdown(cell: CellVerbs) -> None:
+    """The server's processes are gone after the run.
+
+    One probe is called; once the run has ended, every process that the agent started has to end.
+    """
+    await cell.ask(_first(cell))
+    started = [each for each in cell.trace.processes if each.event == "started"]
+    expect(started, "the agent did not start the server's process")
+    gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
+    expect(gone, f"the server's process still ran {SHUTDOWN_SECONDS:g} s after the run")
+
+
+def _first(cell: CellVerbs) -> Turn:
+    probe = cell.probes()[0]
+    return call_with(probe.tool, probe.arguments)
+
+
+def _answered(run: Run, probes: Sequence[Probe]) -> None:
+    shown = run.shown()
+    for probe, each in zip(probes, shown, strict=True):
+        expect(each is not None, f"the model was never shown the result of {probe.tool}")
+        text = "" if each is None else each.text
+        expect(
+            probe.contains in text or probe.contains in text.replace("\\n", "\n").replace('\\"', '"'),
+            f"{probe.tool} answered {text[:160]!r}, which does not hold {probe.contains!r}",
+        )

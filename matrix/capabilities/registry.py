@@ -1,0 +1,55 @@
+"""The decorator that makes a function a column of the matrix."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from matrix.model import STATEFUL, Capability, Severity
+
+_REGISTERED: dict[str, Capability] = {}
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+def capability(
+    capability_id: str,
+    *,
+    severity: str,
+    servers: Sequence[str] = (),
+    transports: Sequence[str] = ("stdio", "http"),
+    revisions: Sequence[str] = (STATEFUL,),
+    failures: Sequence[str] = (),
+    deadline: float = 60.0,
+    real: bool = False,
+    together: bool = False,
+) -> Callable[[Check], Check]:
+    """Register a check under its stable id.
+
+    The docstring's first line is the title: what a pass means, in one sentence. The rest says how it is checked.
+    """
+
+    def register(check: Check) -> Check:
+        title, _, how = inspect.cleandoc(check.__doc__ or "").partition("\n")
+        _REGISTERED[capability_id] = Capability(
+            id=capability_id,
+            title=title.strip(),
+            how=" ".join(how.split()),
+            severity=Severity(severity),
+            check=check,
+            servers=tuple(servers),
+            transports=tuple(transports),
+            revisions=tuple(revisions),
+            failures=tuple(failures),
+            deadline=deadline,
+            real=real,
+            together=together,
+        )
+        return check
+
+    return register
+
+
+def registered() -> tuple[Capability, ...]:
+    """Return every capability whose module has been imported, sorted by id."""
+    return tuple(_REGISTERED[each] for each in sorted(_REGISTERED))

@@ -1,0 +1,90 @@
+"""transport: the ways to reach a server, and what happens on them."""
+
+from __future__ import annotations
+
+from matrix.capabilities.registry import capability
+from matrix.capabilities.verbs import CellVerbs, expect
+from matrix.lab.script import call
+from matrix.model import STATEFUL, STATELESS
+
+
+@capability(
+    "transport.stdio", severity="core", servers=["echo"], transports=["stdio"], revisions=[STATEFUL, STATELESS]
+)
+async def stdio(cell: CellVerbs) -> None:
+    """A call works over stdio.
+
+    The agent starts the server as its own process, with the declared command, folder and environment.
+    """
+    await _one_call(cell)
+    expect(
+        [each for each in cell.trace.processes if each.event == "started"],
+        "the agent did not start the server's process",
+    )
+
+
+@capability(
+    "transport.http", severity="core", servers=["echo"], transports=["http"], revisions=[STATEFUL, STATELESS]
+)
+async def http(cell: CellVerbs) -> None:
+    """A call works over streamable HTTP.
+
+    The server is reached at one URL; every exchange is recorded with its headers and status.
+    """
+    await _one_call(cell)
+    expect([each for each in cell.trace.http if each.method == "POST"], "the server saw no POST")
+
+
+@capability("transport.sse", severity="optional", servers=["echo"], transports=["sse"])
+async def sse(cell: CellVerbs) -> None:
+    """A call works over the older SSE transport (optional: it is deprecated since 2025-03-26).
+
+    The server is reached by a stream that names the endpoint for messages.
+    """
+    await _one_call(cell)
+    expect([each for each in cell.trace.http if each.method == "GET"], "the server saw no stream")
+
+
+@capability(
+    "transport.get-rejected",
+    severity="core",
+    servers=["postonly"],
+    transports=["http"],
+    failures=["QwenLM/qwen-code#8784"],
+)
+async def get_rejected(cell: CellVerbs) -> None:
+    """405 on GET is harmless.
+
+    A server without a stream of its own answers GET with 405 (2025-11-25, transports, "Listening for Messages"); calls
+    have to work all the same.
+    """
+    await _one_call(cell)
+
+
+@capability(
+    "transport.headers",
+    severity="core",
+    servers=["echo"],
+    transports=["http"],
+    revisions=[STATEFUL, STATELESS],
+    failures=["langgenius/dify#42326"],
+)
+async def headers(cell: CellVerbs) -> None:
+    """The configured headers are on listing and on calling alike.
+
+    Two headers are configured for the server; both have to be on every POST that lists tools or calls one.
+    """
+    await _one_call(cell)
+    for method in ("tools/list", "tools/call"):
+        posts = [each for each in cell.trace.http if each.rpc_method == method]
+        expect(posts, f"the server saw no {method}")
+        for name, value in cell.headers.items():
+            kept = all(post.headers.get(name.lower()) == value for post in posts)
+            expect(kept, f"the configured header {name} was missing or changed on {method}")
+
+
+async def _one_call(cell: CellVerbs) -> None:
+    text = cell.nonce()
+    run = await cell.ask(call("echo", text=text))
+    expect(len(cell.trace.calls("echo")) == 1, "the server did not see one call")
+    expect(text in run.result("echo"), "the model was not shown what the server returned")

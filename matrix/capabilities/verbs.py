@@ -1,0 +1,159 @@
+"""What a capability is written with: `cell.ask`, `expect`, and what a run and its trace tell.
+
+A capability has no `assert`: an agent's own AssertionError must not become a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from matrix.lab.protocols.base import OfferedTool, ShownResult
+from matrix.lab.script import Turn
+from matrix.lab.trace import ModelExchange, Trace
+from matrix.model import NativeProbe
+
+T = TypeVar("T")
+
+
+class Unmet(Exception):  # noqa: N818  (a verdict about the agent, not an error of ours)
+    """An expectation was not met; the text is the verdict's reason, one sentence."""
+
+
+class Unsupported(Exception):  # noqa: N818  (a verdict)
+    """The agent was probed and has no such feature; the text says how that showed."""
+
+
+class ServerFault(Exception):  # noqa: N818  (a verdict)
+    """The question could not be put: the fault is ours or the server's."""
+
+
+def expect(condition: object, reason: str) -> None:
+    """Raise Unmet with this reason unless the condition holds."""
+    if not condition:
+        raise Unmet(reason)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the agent, seen by the model and by its own word.
+
+    `answer` or `error` is what the agent returned or raised; `missing` are tools that the script asked for and
+    the agent had not offered.
+    """
+
+    index: int
+    answer: str | None
+    error: str | None
+    missing: tuple[str, ...]
+    exchanges: tuple[ModelExchange, ...]
+    history: Any = None
+
+    @property
+    def offered(self) -> tuple[OfferedTool, ...]:
+        """The tools of the last request that offered any."""
+        return next((each.offered for each in reversed(self.exchanges) if each.offered), ())
+
+    @property
+    def system(self) -> str:
+        """The system text of the last request."""
+        return self.exchanges[-1].system if self.exchanges else ""
+
+    def shown(self, tool: str | None = None, *, on: str | None = None) -> list[ShownResult | None]:
+        """Return what the model was shown for each call of the tool, in the script's order; None: nothing."""
+        found: dict[str, ShownResult] = {}
+        for exchange in self.exchanges:
+            found.update({each.call_id: each for each in exchange.shown})
+        return [
+            found.get(call_id)
+            for exchange in self.exchanges
+            if exchange.reply is not None
+            for wanted, call_id in zip(exchange.reply.calls, exchange.call_ids, strict=False)
+            if (tool is None or wanted.tool == tool) and (on is None or wanted.server == on)
+        ]
+
+    def results(self, tool: str | None = None, *, on: str | None = None) -> list[str]:
+        """Return the texts that the model was shown for the calls of the tool, in the script's order."""
+        return [each.text for each in self.shown(tool, on=on) if each is not None]
+
+    def result(self, tool: str, *, on: str | None = None) -> str:
+        """Return the text of the tool's only call. Raises Unmet when the model was shown none."""
+        texts = self.results(tool, on=on)
+        expect(texts, f"the model was never shown the result of {tool}")
+        return texts[0]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A call of a real server's tool whose answer is known."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    contains: str
+
+
+class Asking(Protocol):
+    """An agent that can be asked."""
+
+    async def ask(self, *turns: Turn, history: Any = None) -> Run:
+        """Run the agent on this script. Raises Unmet when the run failed or a tool was not offered."""
+        ...
+
+    async def attempt(self, *turns: Turn, history: Any = None) -> Run:
+        """Run the agent on this script and return however it ended."""
+        ...
+
+
+class CellVerbs(Asking, Protocol):
+    """A cell in progress, as a capability sees it."""
+
+    @property
+    def trace(self) -> Trace:
+        """What the witnesses have recorded so far."""
+        ...
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names under which the servers are attached, in the capability's order."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """The revision that the servers speak."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The HTTP headers that were configured for the servers."""
+        ...
+
+    @property
+    def native(self) -> NativeProbe | None:
+        """One of the agent's own tools, as its row declares it."""
+        ...
+
+    @property
+    def party(self) -> int:
+        """How many agents of this run use the server together (`concurrency.all-agents`)."""
+        ...
+
+    def nonce(self, label: object = "") -> str:
+        """Return a text that occurs nowhere else; the same in every run of this cell."""
+        ...
+
+    def probes(self, label: object = "") -> Sequence[Probe]:
+        """Return the real server's probes, each `{token}` replaced by a nonce."""
+        ...
+
+    async def another(self, *, with_servers: bool = True) -> Asking:
+        """Make a second instance of the agent, on the same servers or on none."""
+        ...
+
+    async def gather(self, *runs: Awaitable[T]) -> list[T]:
+        """Await these together; the first failure ends the cell."""
+        ...
+
+    def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
+        """Return the rules of the agent's provider that these tools break."""
+        ...

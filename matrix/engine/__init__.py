@@ -1,0 +1,1 @@
+"""The engine: executes cells, in worker processes, under watch."""

@@ -1,0 +1,26 @@
+"""What an engine tells while it runs; whoever shows or stores a run consumes these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from matrix.model import Cell, Outcome
+
+
+@dataclass(frozen=True)
+class Started:
+    """A cell is being asked."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell has its outcome; `evidence` is JSON, or None where nothing was asked."""
+
+    outcome: Outcome
+    evidence: Any = field(repr=False, default=None)
+
+
+Event = Started | Finished

@@ -1,0 +1,68 @@
+"""The evidence of a cell: what the three witnesses recorded, as JSON, without secrets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from matrix.lab.trace import ModelExchange, Trace
+from matrix.model import Capability, Outcome
+from matrix.redaction import redact
+
+TEXT_LIMIT = 20_000
+"""Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""
+
+
+def evidence_of(outcome: Outcome, capability: Capability, trace: Trace) -> dict[str, Any]:
+    """Return the evidence of one cell; times are seconds since it began."""
+    document = {
+        "cell": outcome.cell.id,
+        "question": capability.title,
+        "verdict": outcome.verdict.value,
+        "reason": outcome.reason,
+        "reproduce": outcome.reproduce,
+        "model": [_exchange(each) for each in list(trace.model)],
+        "server": {
+            "frames": [asdict(each) for each in list(trace.frames)],
+            "http": [asdict(each) for each in list(trace.http)],
+            "processes": [asdict(each) for each in list(trace.processes)],
+        },
+        "agent": [asdict(each) for each in list(trace.runs)],
+        "notes": list(trace.notes),
+    }
+    return _cut(redact(document))
+
+
+def _exchange(each: ModelExchange) -> dict[str, Any]:
+    turn = each.reply
+    calls = () if turn is None else turn.calls
+    return {
+        "at": each.at,
+        "run": each.run,
+        "protocol": each.protocol,
+        "system": each.system,
+        "user": each.user_text,
+        "offered": [
+            {"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in each.offered
+        ],
+        "shown": [
+            {"call_id": shown.call_id, "text": shown.text, "is_error": shown.is_error} for shown in each.shown
+        ],
+        "asked_for": [
+            {"call_id": call_id, "tool": wanted.tool, "as": name, "arguments": wanted.arguments}
+            for wanted, call_id, name in zip(calls, each.call_ids, each.names, strict=False)
+        ],
+        "said": None if turn is None else turn.text,
+        "fault": None if turn is None or turn.fault is None else asdict(turn.fault),
+        "note": each.note,
+    }
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > TEXT_LIMIT:
+        return f"{value[:TEXT_LIMIT]}… ({len(value)} characters in all)"
+    if isinstance(value, dict):
+        return {str(key): _cut(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_cut(each) for each in value]
+    return value

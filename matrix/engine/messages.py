@@ -1,0 +1,64 @@
+"""What a run's parent and its workers say to each other; plain data, pickled over a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matrix.model import Agent, Cell, Outcome
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is started for: one agent, and where the things are that its cells need."""
+
+    agent: Agent
+    real: Path | None = None
+    live: bool = False
+    commons: str | None = None
+    """The URL of the server that all agents use at the same time."""
+    party: int = 1
+    scratch: Path | None = None
+    """The run's temporary folder, which the parent removes."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Put this cell's question; `number` is unique within the worker."""
+
+    cell: Cell
+    number: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Finish; nothing more will be asked."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The agent is loaded, and the lab is open."""
+
+
+@dataclass(frozen=True)
+class CannotLoad:
+    """The registration is broken."""
+
+    cause: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A cell has ended."""
+
+    outcome: Outcome
+    evidence: Any = field(repr=False, default=None)
+
+
+@dataclass(frozen=True)
+class WorkerFault:
+    """The worker itself failed; our fault."""
+
+    reason: str

@@ -1,0 +1,104 @@
+"""A worker's process, from outside: start it, talk to it, end it with everything that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import secrets
+import signal
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from matrix.engine import entry
+from matrix.engine.messages import Ask, Job, Stop
+from matrix.model import Cell
+
+PRELOAD = "matrix.engine.preload"
+GRACE_SECONDS = 30.0
+"""How long after a cell's deadline its worker may take to say so; then it is taken for blocked."""
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds)."""
+
+    cell: Cell
+    until: float
+
+
+@dataclass
+class WorkerProcess:
+    """A running worker."""
+
+    job: Job
+    process: ForkServerProcess
+    pipe: Connection
+    mark: str
+    in_flight: dict[str, InFlight] = field(default_factory=dict[str, InFlight])
+    ready_by: float = 0.0
+    is_ready: bool = False
+    asked: int = 0
+
+    def ask(self, cell: Cell, deadline: float) -> None:
+        """Put a cell's question; a worker that has died shows so by its sentinel."""
+        self.asked += 1
+        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + GRACE_SECONDS)
+        with contextlib.suppress(OSError):
+            self.pipe.send(Ask(cell, self.asked))
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the worker should have answered by now."""
+        now = time.monotonic()
+        if not self.is_ready:
+            return now > self.ready_by
+        return any(now > each.until for each in self.in_flight.values())
+
+    def stop(self) -> None:
+        """Tell the worker that nothing more will be asked."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(Stop())
+
+    def kill(self) -> None:
+        """End the worker and everything that it started, now."""
+        pid = self.process.pid
+        if pid is not None and self.process.is_alive():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.join(10)
+        self.pipe.close()
+        sweep(self.mark)
+
+
+def context() -> multiprocessing.context.ForkServerContext:
+    """Return the fork server's context: heavy imports are paid there, once for all workers."""
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([PRELOAD])
+    return forking
+
+
+def start(job: Job) -> WorkerProcess:
+    """Start a worker for a job."""
+    forking = context()
+    ours, theirs = forking.Pipe()
+    mark = secrets.token_hex(8)
+    process = forking.Process(target=entry.enter, args=(job, theirs, mark), name=f"worker {job.agent.name}")
+    process.start()
+    theirs.close()
+    return WorkerProcess(job, process, ours, mark, ready_by=time.monotonic() + START_SECONDS)
+
+
+def sweep(mark: str) -> None:
+    """Kill every process that carries the mark in its environment (Linux; elsewhere the groups have to do)."""
+    wanted = f"{entry.MARK}={mark}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if wanted in environ.read_bytes().split(b"\0"):
+                os.kill(int(environ.parent.name), signal.SIGKILL)

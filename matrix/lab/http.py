@@ -1,0 +1,177 @@
+"""The lab's HTTP end: one loopback port, one path per attachment, every exchange recorded.
+
+`/mcp/KEY` serves streamable HTTP, `/sse/KEY` the older SSE transport, `/model/RUN/…` the scripted model for agents
+in other processes, and `/site/PAGE` a small page for servers that fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp.server.sse import SseServerTransport
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.message import SessionMessage
+
+from matrix.lab.attachment import Asgi, Attachment
+from matrix.lab.real import site_page
+from matrix.lab.recorder import Receive, Recorded, Scope, Send, read_body, respond
+from matrix.lab.revision import SILENCE
+from matrix.lab.scripted_model import Conversation
+
+
+class HttpEnd:
+    """The ASGI application of the lab."""
+
+    def __init__(self, conversations: Mapping[str, Conversation]) -> None:
+        self._conversations = conversations
+        self._apps: dict[str, Asgi] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the part of the lab that its path names."""
+        if scope["type"] != "http":
+            return
+        _, kind, key, *rest = [*scope["path"].split("/"), "", ""]
+        if kind in {"mcp", "sse"}:
+            app = self._apps.get(key)
+            if app is not None:
+                await app(scope, receive, send)
+                return
+        elif kind == "model" and key in self._conversations:
+            query = scope["query_string"].decode("latin-1")
+            path = "/" + "/".join(rest).rstrip("/") + (f"?{query}" if query else "")
+            await self._model(self._conversations[key], path, receive, send)
+            return
+        elif kind == "site":
+            page = site_page("/" + "/".join([key, *rest]).rstrip("/"))
+            if page is not None:
+                await respond(send, 200, page.encode(), "text/html")
+                return
+        await respond(send, 404, b"nothing is served here (any more)", "text/plain")
+
+    async def _model(self, conversation: Conversation, path: str, receive: Receive, send: Send) -> None:
+        answer = await conversation.answer(path, await read_body(receive))
+        headers = [(b"content-type", answer.content_type.encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        for chunk in answer.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    @asynccontextmanager
+    async def serving(self, attachment: Attachment, transport: str) -> AsyncIterator[None]:
+        """Serve an attachment for as long as the context is open."""
+        async with AsyncExitStack() as stack:
+            if attachment.upstream is not None:
+                client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))  # noqa: S113
+                app: Asgi = _proxy(await stack.enter_async_context(client), attachment.upstream)
+            elif transport == "sse":
+                app = _sse(attachment)
+            else:
+                sdk = attachment.sdk
+                if sdk is None:
+                    msg = f"{attachment.server} has nothing to serve"
+                    raise RuntimeError(msg)
+                manager = StreamableHTTPSessionManager(sdk)
+                await stack.enter_async_context(manager.run())
+                app = manager.handle_request
+            if attachment.stub is not None and attachment.stub.http is not None:
+                app = attachment.stub.http(app)
+            self._apps[attachment.key] = Recorded(attachment, app, with_frames=transport == "http")
+            try:
+                yield
+            finally:
+                del self._apps[attachment.key]
+
+
+def _sse(attachment: Attachment) -> Asgi:
+    transport = SseServerTransport(f"/sse/{attachment.key}/messages")
+    count = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal count
+        if scope["method"] != "GET":
+            await transport.handle_post_message(scope, receive, send)
+            return
+        count += 1
+        session = attachment.session(f"sse-{count}")
+        async with transport.connect_sse(scope, receive, send) as (read, write):
+            await _serve_recorded(attachment, session, read, write)
+
+    return app
+
+
+async def _serve_recorded(attachment: Attachment, session: str, read: Any, write: Any) -> None:
+    """Serve a stub over a pair of streams, recording and admitting every message."""
+    inward, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](64)
+    write_stream, outward = anyio.create_memory_object_stream[SessionMessage](64)
+
+    async def take() -> None:
+        async with inward:
+            async for item in read:
+                if isinstance(item, Exception):
+                    await inward.send(item)
+                    continue
+                raw = item.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+                attachment.record(session, "in", raw)
+                answer = attachment.admission.answer(raw)
+                if answer is not None:
+                    await reply(answer)
+                    continue
+                admitted = attachment.admission.admit(raw)
+                message = types.jsonrpc_message_adapter.validate_python(admitted, by_name=False)
+                await inward.send(SessionMessage(message, metadata=item.metadata))
+
+    async def reply(answer: Mapping[str, Any]) -> None:
+        if answer is not SILENCE:
+            message = types.jsonrpc_message_adapter.validate_python(answer, by_name=False)
+            await write_stream.send(SessionMessage(message))
+
+    async def give() -> None:
+        async for item in outward:
+            raw = item.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            attachment.record(session, "out", raw)
+            await write.send(item)
+
+    sdk = attachment.sdk
+    if sdk is None:
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        tasks.start_soon(give)
+        await sdk.run(read_stream, write_stream, sdk.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+def _proxy(client: httpx2.AsyncClient, upstream: str) -> Asgi:
+    """Pass everything on to a real HTTP server, as it comes."""
+    hop_by_hop = {b"host", b"content-length", b"connection", b"transfer-encoding", b"accept-encoding"}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in hop_by_hop]
+        body = await read_body(receive) if scope["method"] == "POST" else b""
+        request = client.build_request(scope["method"], upstream, headers=headers, content=body)
+        response = await client.send(request, stream=True)
+        try:
+            kept = [(name, value) for name, value in response.headers.raw if name.lower() not in hop_by_hop]
+            await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_disconnect, receive, tasks.cancel_scope)
+                async for chunk in response.aiter_raw():
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    return app
+
+
+async def _until_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

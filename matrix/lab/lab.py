@@ -1,0 +1,223 @@
+"""The lab that a worker holds: stubs resident on loopback and behind pumps, the scripted model, the recorders.
+
+It lives on a thread and an event loop of its own: an agent that blocks its loop, or calls a server from
+synchronous code, still finds its servers answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import tempfile
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+
+from matrix.lab.attachment import Attachment, LineWriter, Stub
+from matrix.lab.http import HttpEnd
+from matrix.lab.real import Prepared
+from matrix.lab.revision import Admission
+from matrix.lab.script import Script
+from matrix.lab.scripted_model import Conversation
+from matrix.lab.stdio import StdioEnd, pump_argv
+from matrix.lab.trace import Trace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A server that a cell wants attached under `name`: a stub, a prepared real stdio server, or an upstream."""
+
+    name: str
+    stub: Stub | None = None
+    prepared: Prepared | None = None
+    upstream: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Lab:
+    """Stubs, scripted model and recorders, on a thread of their own; a context manager."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="matrix-lab-")
+        self._attachments: dict[str, Attachment] = {}
+        self._conversations: dict[str, Conversation] = {}
+        self._cells: dict[str, _OpenCell] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="lab", daemon=True)
+        self._ready: Future[int] = Future()
+        self._stopping = asyncio.Event()
+        self._http = HttpEnd(self._conversations)
+        self._stdio = StdioEnd(self.folder / "lab.sock", self._attachments)
+        self.port = 0
+
+    @property
+    def folder(self) -> Path:
+        """A temporary folder that goes away with the lab."""
+        return Path(self._folder.name)
+
+    @property
+    def url(self) -> str:
+        """Where the lab serves on loopback."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Lab:
+        self._thread.start()
+        self.port = self._ready.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+        self._folder.cleanup()
+
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the lab's loop, and wait for it on the caller's."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def open(
+        self, cell: str, trace: Trace, wanted: Sequence[Wanted], transport: str, revision: str
+    ) -> dict[str, Any]:
+        """Attach servers to a cell and return their `mcpServers` entries; on the lab's loop, through `call`."""
+        opened = _OpenCell(transport, Path(tempfile.mkdtemp(prefix="cell-", dir=self.folder)))
+        self._cells[cell] = opened
+        room = next((each.stub.new_room() for each in wanted if each.stub is not None), None)
+        entries: dict[str, Any] = {}
+        for number, each in enumerate(wanted):
+            attachment = _attach(f"{cell}-{number}", trace, each, revision, room)
+            self._attachments[attachment.key] = attachment
+            opened.attachments.append(attachment)
+            entries[each.name] = await self._entry(opened, attachment, each)
+        serving = asyncio.ensure_future(opened.serve(self._http))
+        await opened.serving.wait()
+        if serving.done():
+            serving.result()
+        opened.task = serving
+        return entries
+
+    async def _entry(self, opened: _OpenCell, attachment: Attachment, wanted: Wanted) -> dict[str, Any]:
+        if opened.transport == "stdio":
+            command, *args = pump_argv(self.folder / "lab.sock", attachment)
+            entry: dict[str, Any] = {"command": command, "args": args, "env": {**attachment.env, **wanted.env}}
+            return {**entry, "cwd": attachment.cwd or str(opened.folder)}
+        url = f"{self.url}/{'sse' if opened.transport == 'sse' else 'mcp'}/{attachment.key}"
+        if attachment.death is not None:
+            url = f"http://127.0.0.1:{opened.refuse()}/mcp"
+        entry = {"type": opened.transport, "url": url}
+        return {**entry, "headers": dict(wanted.headers)} if wanted.headers else entry
+
+    async def close(self, cell: str) -> None:
+        """Detach a cell's servers."""
+        opened = self._cells.pop(cell, None)
+        if opened is None:
+            return
+        for attachment in opened.attachments:
+            self._attachments.pop(attachment.key, None)
+            attachment.hang_up()
+        await opened.close()
+        for key in [key for key in self._conversations if key.startswith(f"{cell}-")]:
+            del self._conversations[key]
+
+    def converse(self, cell: str, run: int, script: Script, trace: Trace) -> Conversation:
+        """Begin a conversation: a run of the agent that the scripted model will play."""
+        conversation = Conversation(f"{cell}-r{run}", run, script, trace)
+        self._conversations[conversation.key] = conversation
+        return conversation
+
+    def model_url(self, conversation: Conversation) -> str:
+        """Where an agent in another process finds the scripted model of this run, without a version path."""
+        return f"{self.url}/model/{conversation.key}"
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._main())
+        except BaseException as problem:  # noqa: BLE001  (the thread's end must be told to who waits)
+            if not self._ready.done():
+                self._ready.set_exception(problem)
+            logging.getLogger(__name__).exception("the lab ended")
+
+    async def _main(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        config = uvicorn.Config(
+            self._http, log_config=None, lifespan="off", timeout_graceful_shutdown=1, ws="none", access_log=False
+        )
+        server = uvicorn.Server(config)
+        await self._stdio.start()
+        serving = asyncio.ensure_future(server.serve([listener]))
+        self._ready.set_result(listener.getsockname()[1])
+        await self._stopping.wait()
+        for cell in list(self._cells):
+            await self.close(cell)
+        await self._stdio.stop()
+        server.should_exit = True
+        await serving
+
+
+@dataclass
+class _OpenCell:
+    transport: str
+    folder: Path
+    attachments: list[Attachment] = field(default_factory=list[Attachment])
+    serving: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Future[None] | None = None
+    refusing: list[socket.socket] = field(default_factory=list[socket.socket])
+
+    async def serve(self, http: HttpEnd) -> None:
+        """Serve the attachments over HTTP until the cell closes; stdio ones wait behind their socket."""
+        try:
+            async with AsyncExitStack() as stack:
+                for attachment in self.attachments if self.transport != "stdio" else []:
+                    if attachment.death is None:
+                        await stack.enter_async_context(http.serving(attachment, self.transport))
+                self.serving.set()
+                await self.closing.wait()
+        finally:
+            self.serving.set()
+
+    def refuse(self) -> int:
+        """Return a port where connections are refused for as long as the cell is open: bound, not listening."""
+        taken = socket.socket()
+        taken.bind(("127.0.0.1", 0))
+        self.refusing.append(taken)
+        return taken.getsockname()[1]
+
+    async def close(self) -> None:
+        self.closing.set()
+        if self.task is not None:
+            with contextlib.suppress(TimeoutError, Exception):
+                async with asyncio.timeout(5):
+                    await self.task
+        for taken in self.refusing:
+            taken.close()
+
+
+def _attach(key: str, trace: Trace, wanted: Wanted, revision: str, room: Any) -> Attachment:
+    stub, prepared = wanted.stub, wanted.prepared
+    attachment = Attachment(key, wanted.name, trace, Admission(revision), stub, upstream=wanted.upstream)
+    if prepared is not None:
+        attachment.argv, attachment.env, attachment.cwd = prepared.argv, prepared.env, str(prepared.cwd)
+    if stub is not None:
+        words: list[str] = []
+        token = stub.stderr.set(LineWriter(words.append))
+        try:
+            attachment.sdk = stub.create(wanted.name, room)
+            attachment.room = room
+            attachment.admission = Admission(revision, getattr(attachment.sdk, "handshake_only", False))
+        except SystemExit as death:
+            attachment.death = death.code if isinstance(death.code, int) else 1
+            attachment.last_words = "".join(words)
+        finally:
+            stub.stderr.reset(token)
+    return attachment

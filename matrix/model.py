@@ -1,0 +1,290 @@
+"""The nouns of the matrix: frozen, typed, without I/O; everything else is built on them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+SCHEMA_VERSION = 1
+CONTROL = "control"
+"""The row that has no agent in it: where it is red, the column is our fault or the server's."""
+
+TRANSPORTS = ("stdio", "http", "sse")
+REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+STATEFUL = "2025-11-25"
+STATELESS = "2026-07-28"
+ANY_REVISION = "any"
+"""The revision of cells with real servers: whatever the two of them negotiate."""
+
+
+class Verdict(StrEnum):
+    """What a cell came to; a closed set."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
+    ERRORED = "errored"
+    FLAKY = "flaky"
+
+    @property
+    def is_agents_fault(self) -> bool:
+        """Whether this verdict counts against the agent."""
+        return self in {Verdict.FAILED, Verdict.TIMED_OUT, Verdict.FLAKY}
+
+
+class Severity(StrEnum):
+    """How bad a red cell is: core, expected, or optional."""
+
+    CORE = "core"
+    EXPECTED = "expected"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class NativeProbe:
+    """One of the agent's own tools, called beside its MCP tools; the result has to contain `contains`."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    contains: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a command row is started: placeholders are filled in for every run.
+
+    `files` maps a path below the run's own HOME to its content. `pypi` and `npm` pin what is installed on first
+    use into an environment of the row's own; `python` is the interpreter version that it needs.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    pypi: tuple[str, ...] = ()
+    npm: tuple[str, ...] = ()
+    python: str | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a registration, and how to mend it."""
+
+    cause: str
+    mend: str
+
+    def __str__(self) -> str:
+        """Both in one line."""
+        return f"{self.cause}; {self.mend}"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A registered row: a name, how to start it, what it declares.
+
+    `target` is an import string `package.module:attribute` (a pydantic-ai agent, a factory of one, or a callable
+    that takes a task), `command` the alternative. `origin` says where it was registered, for messages.
+    """
+
+    name: str
+    origin: str
+    summary: str = ""
+    target: str | None = None
+    command: Command | None = None
+    protocol: str = "openai-chat"
+    model: str = "gpt-4.1-mini"
+    services: str | None = None
+    folder: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    live_keys: tuple[str, ...] = ()
+    native: NativeProbe | None = None
+    unsupported: frozenset[str] = frozenset()
+    problem: Problem | None = None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this is the row without an agent."""
+        return self.name == CONTROL
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is attached: a stub (one behaviour each) or a real server (with probes)."""
+
+    name: str
+    summary: str
+    kind: str
+    transports: tuple[str, ...] = ("stdio", "http", "sse")
+    revisions: tuple[str, ...] = REVISIONS
+
+
+@dataclass(frozen=True)
+class Capability:
+    """A column: one question; `title` is what a pass means in one sentence, `how` the way it is checked.
+
+    `servers` names the stubs that are attached together; `real` asks the question of every real server instead.
+    `failures` cites what users reported (repository#number). `deadline` is in seconds, for one cell.
+    """
+
+    id: str
+    title: str
+    how: str
+    severity: Severity
+    check: Callable[..., Any] = field(repr=False, compare=False)
+    servers: tuple[str, ...] = ()
+    transports: tuple[str, ...] = ("stdio", "http")
+    revisions: tuple[str, ...] = (STATEFUL,)
+    failures: tuple[str, ...] = ()
+    deadline: float = 60.0
+    real: bool = False
+    together: bool = False
+    """Whether the cells of all agents have to be in flight at once."""
+
+    @property
+    def group(self) -> str:
+        """The part of the id before the dot."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One agent, one capability, one server (or several, joined by `+`) over one transport and revision."""
+
+    agent: str
+    capability: str
+    server: str
+    transport: str
+    revision: str
+
+    @property
+    def id(self) -> str:
+        """`agent::capability::server[transport,revision]`."""
+        return f"{self.agent}::{self.capability}::{self.server}[{self.transport},{self.revision}]"
+
+    @property
+    def column(self) -> str:
+        """The same question put to anybody: the id without the agent."""
+        return self.id.partition("::")[2]
+
+    @property
+    def slug(self) -> str:
+        """The id as a file name: readable, and unique by its last eight characters."""
+        readable = re.sub(r"[^A-Za-z0-9.+-]+", "_", self.id).strip("_")[:150]
+        return f"{readable}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
+
+    def matches(self, pattern: str) -> bool:
+        """Whether the pattern (with globs, brackets taken literally) is this cell's id."""
+        return fnmatchcase(self.id, pattern.replace("[", "[[]"))
+
+    @classmethod
+    def parse(cls, text: str) -> Cell:
+        """Read an id back. Raises ValueError when the text is no cell id."""
+        found = re.fullmatch(r"([^:]+)::([^:]+)::([^\[]+)\[([^,\]]+),([^\]]+)\]", text)
+        if found is None:
+            msg = f"{text!r} is no cell id; one looks like stan::invoke.round-trip::echo[http,2025-11-25]"
+            raise ValueError(msg)
+        return cls(*found.groups())
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell of the plan; `verdict` and `reason` are set where planning has already decided."""
+
+    cell: Cell
+    verdict: Verdict | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ordered cells of a run; pure data."""
+
+    cells: tuple[Planned, ...]
+    agents: tuple[Agent, ...]
+    capabilities: tuple[Capability, ...]
+    servers: tuple[Server, ...]
+
+    @property
+    def asked(self) -> tuple[Planned, ...]:
+        """The cells that are really to be run."""
+        return tuple(each for each in self.cells if each.verdict is None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to: verdict, reason in one sentence, evidence, duration in seconds.
+
+    `attempts` are the verdicts of each attempt. `evidence` is a path relative to the results.
+    """
+
+    cell: Cell
+    verdict: Verdict
+    reason: str = ""
+    attempts: tuple[Verdict, ...] = ()
+    duration: float | None = None
+    evidence: str | None = None
+    expected: str | None = None
+    """Why this verdict was expected, where the baseline says so."""
+
+    @property
+    def reproduce(self) -> str:
+        """The command that puts this one question again."""
+        return f"python -m matrix run --cell '{self.cell.id}'"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The run header and all outcomes; the only thing that reports read."""
+
+    header: Mapping[str, Any]
+    outcomes: tuple[Outcome, ...]
+    complete: bool = True
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many outcomes there are of each verdict, in the order of the verdicts."""
+        seen = Counter(outcome.verdict for outcome in self.outcomes)
+        return {verdict.value: seen[verdict] for verdict in Verdict if seen[verdict]}
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents, sorted, the control first."""
+        names = {outcome.cell.agent for outcome in self.outcomes}
+        return tuple(sorted(names, key=lambda name: (name != CONTROL, name)))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The capability groups in the catalogue's order, as the header lists them."""
+        seen = dict.fromkeys(outcome.cell.capability.partition(".")[0] for outcome in self.outcomes)
+        order = [group for group in GROUPS if group in seen]
+        return tuple(order + sorted(set(seen) - set(order)))
+
+
+GROUPS = (
+    "discovery",
+    "schema",
+    "invoke",
+    "concurrency",
+    "transport",
+    "lifecycle",
+    "client",
+    "security",
+    "real",
+)
+
+
+def answers_for(outcomes: tuple[Outcome, ...], severities: Mapping[str, Severity]) -> tuple[Outcome, ...]:
+    """Return the outcomes that make a run red: an agent's fault in a core or expected capability."""
+    return tuple(
+        each
+        for each in outcomes
+        if each.verdict.is_agents_fault
+        and severities.get(each.cell.capability, Severity.EXPECTED) is not Severity.OPTIONAL
+    )

@@ -1,0 +1,35 @@
+"""Tools that fail in the two ways of the protocol: a result that is an error, and a JSON-RPC error."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from mcp_stubs._stub import Context, Room, StubServer, StubTool, echo_tool, strings, text_result, tool_server
+
+
+def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
+    """Return the server; it needs nothing of the room."""
+
+    async def fail(_: Context, arguments: dict[str, Any]) -> types.CallToolResult:
+        return text_result(str(arguments["message"]), is_error=True)
+
+    async def refuse(_: Context, arguments: dict[str, Any]) -> NoReturn:
+        raise MCPError(code=types.INTERNAL_ERROR, message=str(arguments["message"]))
+
+    return tool_server(
+        name,
+        [
+            StubTool("fail", "Return the message as a result that is an error.", fail, strings("message")),
+            StubTool("refuse", "Answer with a JSON-RPC error of this message.", refuse, strings("message")),
+            echo_tool(),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    from mcp_stubs._alone import main
+
+    main(create)

@@ -1,0 +1,16 @@
+"""A hundred and fifty tools."""
+
+from __future__ import annotations
+
+from mcp_stubs._stub import Room, StubServer, echo_tool, tool_server
+
+
+def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
+    """Return the server; it needs nothing of the room."""
+    return tool_server(name, [echo_tool(f"echo_{number:03}") for number in range(1, 151)])
+
+
+if __name__ == "__main__":
+    from mcp_stubs._alone import main
+
+    main(create)
