@@ -130,7 +130,7 @@ async def serve(kind: str = "http") -> AsyncIterator[Remote]:
         async with anyio.create_task_group() as tasks:
             listener.listen(100)
             tasks.start_soon(http.serve, [listener])
-            while not http.started:
+            while not http.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await anyio.sleep(0.01)
             try:
                 yield remote

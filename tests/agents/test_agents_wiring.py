@@ -45,7 +45,7 @@ async def test_a_process_gets_its_folder_and_only_the_declared_environment(
         ("local_echo", {"text": "hi"}),
         NATIVE,
     )
-    folder = os.path.realpath(stdio_server["cwd"])  # noqa: PTH118, ASYNC240 - a string is compared
+    folder = os.path.realpath(stdio_server["cwd"])  # noqa: ASYNC240 - a string is compared
     assert scripted.shown == [f'["{folder}","yes","-"]', "echo: hi", "Stored under 'tea'."]
 
 

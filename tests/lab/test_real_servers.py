@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -72,8 +72,8 @@ class Site(BaseHTTPRequestHandler):
         """Say nothing: what was served shows in the answers."""
 
 
-@contextmanager
-def serve_site() -> Iterator[str]:
+@pytest.fixture
+def site() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as httpd:
         thread = threading.Thread(target=httpd.serve_forever)
         thread.start()
@@ -82,12 +82,6 @@ def serve_site() -> Iterator[str]:
         finally:
             httpd.shutdown()
             thread.join()
-
-
-@pytest.fixture
-def site() -> Iterator[str]:
-    with serve_site() as address:
-        yield address
 
 
 @asynccontextmanager
