@@ -6,13 +6,16 @@ Lines are written as cells end, so a killed run loses nothing, and without its f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from matrix.errors import ConfigurationError, UsageError
-from matrix.model import SCHEMA_VERSION, Cell, Matrix, Outcome, Verdict
+from matrix.model import SCHEMA_VERSION, Cell, Matrix, Outcome, Severity, Verdict
 
 FILE_NAME = "matrix.jsonl"
 EVIDENCE = "evidence"
@@ -21,20 +24,29 @@ EVIDENCE = "evidence"
 class ResultsWriter:
     """Writes a run's results as they come; a context manager. Raises UsageError when the folder cannot be written."""
 
-    def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, header: Mapping[str, Any], kept: Sequence[Outcome] = ()) -> None:
         self.folder = folder
         self._header = header
-        self._counts: dict[str, int] = {}
+        self._kept = kept
+        self._counts = Counter(outcome.verdict.value for outcome in kept)
         self._file: IO[str]
 
     def __enter__(self) -> ResultsWriter:
+        path = self.folder / FILE_NAME
+        head: Mapping[str, Any] = {"kind": "header", "schema": SCHEMA_VERSION, **self._header}
+        lines = [head, *map(as_line, self._kept)]
         try:
+            if not self._kept:
+                shutil.rmtree(self.folder / EVIDENCE, ignore_errors=True)
             (self.folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
-            self._file = (self.folder / FILE_NAME).open("w", encoding="utf-8")
+            # What an interrupted run has left is replaced in one step: it is there before, or after.
+            fresh = path.with_suffix(".tmp")
+            fresh.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            fresh.replace(path)
+            self._file = path.open("a", encoding="utf-8")
         except OSError as problem:
             msg = f"cannot write to {self.folder}: {problem.strerror}; name another folder with --output"
             raise UsageError(msg) from problem
-        self._line({"kind": "header", "schema": SCHEMA_VERSION, **self._header})
         return self
 
     def write(self, outcome: Outcome, evidence: Any = None) -> Outcome:
@@ -44,22 +56,10 @@ class ResultsWriter:
             path = f"{EVIDENCE}/{outcome.cell.slug}.json"
             text = json.dumps(evidence, ensure_ascii=False, indent=1, default=str)
             (self.folder / path).write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
-        written = Outcome(
-            outcome.cell,
-            outcome.verdict,
-            outcome.reason,
-            outcome.attempts,
-            outcome.duration,
-            path,
-            outcome.expected,
-        )
+        written = replace(outcome, evidence=path)
         self._line(as_line(written))
-        self._counts[written.verdict.value] = self._counts.get(written.verdict.value, 0) + 1
+        self._counts[written.verdict.value] += 1
         return written
-
-    def finish(self) -> None:
-        """Write the footer: the run is complete."""
-        self._line(footer(self._counts))
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -141,13 +141,81 @@ def sorted_matrix(matrix: Matrix) -> Matrix:
     return Matrix(matrix.header, tuple(outcomes), matrix.complete)
 
 
-def published_lines(matrix: Matrix) -> Iterable[str]:
-    """Yield the lines of a published matrix: sorted, and without what differs between two equal runs."""
-    yield json.dumps({**matrix.header, "kind": "header"}, ensure_ascii=True)
+def complete_lines(matrix: Matrix) -> Iterable[str]:
+    """Yield the lines of a complete run: sorted, footer included."""
+    yield json.dumps({**matrix.header, "kind": "header", "schema": SCHEMA_VERSION}, ensure_ascii=True)
     for outcome in sorted_matrix(matrix).outcomes:
-        line = as_line(outcome)
-        yield json.dumps({**line, "duration": None, "evidence": None}, ensure_ascii=True)
+        yield json.dumps(as_line(outcome), ensure_ascii=True)
     yield json.dumps(footer(matrix.counts), ensure_ascii=True)
+
+
+def published_lines(matrix: Matrix) -> Iterable[str]:
+    """Return the lines of a published matrix: sorted, and without what differs between two equal runs."""
+    quiet = [replace(outcome, duration=None, evidence=None) for outcome in matrix.outcomes]
+    return complete_lines(replace(matrix, outcomes=tuple(quiet)))
+
+
+def write_complete(path: Path, matrix: Matrix) -> None:
+    """Replace the lines of a run that has ended by the same lines, sorted."""
+    text = "".join(f"{line}\n" for line in complete_lines(matrix))
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def publish(matrix: Matrix, folder: Path, markdown: str) -> None:
+    """Write the published matrix: sorted, free of what differs between two equal runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{line}\n" for line in published_lines(matrix))
+    (folder / FILE_NAME).write_text(lines, encoding="utf-8")
+    (folder / "matrix.md").write_text(markdown, encoding="utf-8")
+
+
+def severities(matrix: Matrix) -> dict[str, Severity]:
+    """Return the severity of every capability that the header knows."""
+    known: Mapping[str, Any] = matrix.header.get("capabilities", {})
+    return {name: Severity(each["severity"]) for name, each in known.items()}
+
+
+def read_evidence(folder: Path, outcome: Outcome) -> Any:
+    """Return a cell's evidence, None where nothing was asked. Raises UsageError when its file has gone."""
+    if outcome.evidence is None:
+        return None
+    path = (folder if folder.is_dir() else folder.parent) / outcome.evidence
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        msg = f"the evidence {path} cannot be read; run the cell again: {outcome.reproduce}"
+        raise UsageError(msg) from problem
+
+
+def merge_runs(runs: Sequence[tuple[Path, Matrix]]) -> Matrix:
+    """Return the matrix of all shards. Raises UsageError when one did not end, or two disagree on a cell."""
+    outcomes: dict[Cell, Outcome] = {}
+    for path, matrix in runs:
+        if not matrix.complete:
+            msg = f"{path} is of a run that did not end; run that shard again, with --resume"
+            raise UsageError(msg)
+        for outcome in matrix.outcomes:
+            known = outcomes.setdefault(outcome.cell, outcome)
+            if known.verdict is not outcome.verdict:
+                msg = f"{path} says {outcome.verdict.value} of {outcome.cell.id}, another file {known.verdict.value}"
+                raise UsageError(msg)
+    header = dict(runs[0][1].header)
+    for key in ("agents", "capabilities", "pins", "servers"):
+        header[key] = {name: each for _, matrix in runs for name, each in matrix.header.get(key, {}).items()}
+    header["planned"] = len(outcomes)
+    return sorted_matrix(Matrix(header, tuple(outcomes.values())))
+
+
+def write_merged(matrix: Matrix, files: Sequence[Path], folder: Path) -> None:
+    """Write a merged matrix, with the evidence of all its parts."""
+    (folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
+    for path in files:
+        source = (path if path.is_dir() else path.parent) / EVIDENCE
+        if source.is_dir() and source.resolve() != (folder / EVIDENCE).resolve():
+            shutil.copytree(source, folder / EVIDENCE, dirs_exist_ok=True)
+    write_complete(folder / FILE_NAME, matrix)
 
 
 def _outcome(document: Mapping[str, Any]) -> Outcome:

@@ -1,0 +1,1 @@
+"""What people see: each format is a pure function of the matrix."""

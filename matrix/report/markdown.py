@@ -1,0 +1,96 @@
+"""The matrix as a Markdown page: the table, then everything that is not green."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tabulate import tabulate
+
+from matrix.model import Matrix, Severity, Verdict
+from matrix.report.summary import Score, news, scores
+
+_SIGN = {
+    None: "🟢",
+    Verdict.FAILED: "🔴",
+    Verdict.TIMED_OUT: "🔴",
+    Verdict.FLAKY: "🟡",
+    Verdict.ERRORED: "🟣",
+}
+
+
+def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
+    """Return the page; deterministic but for the header's versions and time."""
+    groups = [*matrix.groups, "all"]
+    table = [
+        [_escape(agent), *(_cell(row[group]) for group in groups)] for agent, row in scores(matrix).items()
+    ]
+    told = news(matrix, severities)
+    parts = [
+        "# Agent matrix",
+        _versions(matrix),
+        "Each cell: passed/asked. 🟢 all passed · 🔴 failed or timed out · 🟡 flaky · 🟣 our fault or the server's · "
+        "– nothing to ask.",
+        tabulate(table, headers=["agent", *groups], tablefmt="pipe", disable_numparse=True, colalign=None),
+        "## By capability",
+        _by_capability(matrix, severities),
+    ]
+    if told:
+        rows = [
+            [
+                _escape(each.verdict.value),
+                _escape(each.agent),
+                _escape(each.capability),
+                each.severity.value,
+                _escape(each.where),
+                _escape(each.reason),
+                _escape(each.expected or ""),
+            ]
+            for each in told
+        ]
+        headers = ["verdict", "agent", "capability", "severity", "where", "what was seen", "known because"]
+        parts += ["## Not green", tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _by_capability(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
+    capabilities = sorted({each.cell.capability for each in matrix.outcomes})
+    order = {group: number for number, group in enumerate(matrix.groups)}
+    capabilities.sort(key=lambda name: (order[name.partition(".")[0]], name))
+    rows = [
+        [
+            f"`{capability}`",
+            severities[capability].value if capability in severities else "",
+            *(_capability_cell(matrix, agent, capability) for agent in matrix.agents),
+        ]
+        for capability in capabilities
+    ]
+    headers = ["capability", "severity", *map(_escape, matrix.agents)]
+    return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
+
+
+def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
+    mine = [
+        each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability
+    ]
+    red = [each for each in mine if each.verdict.is_agents_fault or each.verdict is Verdict.ERRORED]
+    if red:
+        return f"{_SIGN[red[0].verdict]} {len(mine) - len(red)}/{len(mine)}"
+    if any(each.verdict is Verdict.PASSED for each in mine):
+        return "🟢"
+    return mine[0].verdict.value if mine else "–"
+
+
+def _versions(matrix: Matrix) -> str:
+    header = matrix.header
+    packages = ", ".join(f"{name} {number}" for name, number in sorted(header.get("packages", {}).items()))
+    pins = ", ".join(pin for _, names in sorted(header.get("pins", {}).items()) for pin in names)
+    return f"{packages}{'; ' + pins if pins else ''}; Python {header.get('python', '')}."
+
+
+def _cell(score: Score) -> str:
+    return f"{_SIGN.get(score.worst, '🔴')} {score}" if score.asked else "–"
+
+
+def _escape(text: str) -> str:
+    """Keep a text inside of its table cell."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

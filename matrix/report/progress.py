@@ -1,0 +1,119 @@
+"""Live progress: a line that changes on a terminal, a plain line per event elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from matrix.engine.events import Event, Finished, Started
+from matrix.model import Cell, Plan, Verdict
+
+
+class PlainProgress:
+    """One line per event, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._done = 0
+        self._all = 0
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held."""
+
+    def note(self, text: str) -> None:
+        """Say what is being waited for."""
+        self._print(text)
+
+    def planned(self, plan: Plan, done: int) -> None:
+        """Say how much there is to do."""
+        self._all, self._done = len(plan.cells), done
+        self._print(f"{_opening(plan)}{f', {done} kept from before' if done else ''}")
+
+    def happened(self, event: Event) -> None:
+        """Say what a cell came to."""
+        if isinstance(event, Finished):
+            self._done += 1
+            outcome = event.outcome
+            known = " (known)" if outcome.expected else ""
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            self._print(
+                f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}"
+            )
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+
+class LiveProgress:
+    """Done, failing, running now, time; redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._line)
+        self._console = console
+        self._began = time.monotonic()
+        self._running: dict[Cell, None] = {}
+        self._done = self._all = self._failing = self._known = 0
+        self._note = ""
+
+    def __enter__(self) -> LiveProgress:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def note(self, text: str) -> None:
+        """Show what is being waited for."""
+        self._note = text
+
+    def planned(self, plan: Plan, done: int) -> None:
+        """Begin to count."""
+        self._note = "starting workers"
+        self._all, self._done = len(plan.cells), done
+        self._console.print(Text(_opening(plan)))
+
+    def happened(self, event: Event) -> None:
+        """Count, and remember what is running."""
+        self._note = ""
+        if isinstance(event, Started):
+            self._running[event.cell] = None
+            return
+        outcome = event.outcome
+        self._running.pop(outcome.cell, None)
+        self._done += 1
+        if outcome.verdict.is_agents_fault or outcome.verdict is Verdict.ERRORED:
+            if outcome.expected:
+                self._known += 1
+            else:
+                self._failing += 1
+
+    def _line(self) -> Text:
+        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+        text = Text(f"{minutes}:{seconds:02d}  ", style="dim", no_wrap=True, overflow="ellipsis")
+        if self._all:
+            text.append(f"{self._done}/{self._all} done", style="bold")
+            text.append(f" · {self._failing} failing", style="red" if self._failing else "green")
+            if self._known:
+                text.append(f" · {self._known} known")
+        if self._note:
+            text.append(f"  {self._note}")
+        elif self._running:
+            now = ", ".join(
+                f"{cell.agent} {cell.capability}[{cell.transport}]" for cell in list(self._running)[:4]
+            )
+            text.append(f" · running {now}")
+        return text
+
+
+def _opening(plan: Plan) -> str:
+    columns = {each.cell.capability for each in plan.cells}
+    return (
+        f"{len(plan.cells)} cells: {len(plan.agents)} agents, {len(columns)} capabilities, "
+        f"{len({name for each in plan.cells for name in each.cell.server.split('+')})} servers"
+    )

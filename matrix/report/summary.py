@@ -1,0 +1,118 @@
+"""What every report tells: the table's numbers, and the news with the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matrix.model import CONTROL, Matrix, Outcome, Severity, Verdict
+
+_URGENCY = {
+    Verdict.ERRORED: 0,
+    Verdict.FAILED: 1,
+    Verdict.TIMED_OUT: 1,
+    Verdict.FLAKY: 2,
+    Verdict.UNSUPPORTED: 3,
+    Verdict.SKIPPED: 4,
+}
+_WEIGHT = {Severity.CORE: 0, Severity.EXPECTED: 1, Severity.OPTIONAL: 2}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many cells passed of those that were asked; `absent` were skipped or are honestly unsupported."""
+
+    passed: int = 0
+    asked: int = 0
+    absent: int = 0
+    worst: Verdict | None = None
+
+    def __str__(self) -> str:
+        """`passed/asked`, or a dash where nothing was asked."""
+        return f"{self.passed}/{self.asked}" if self.asked else "–"
+
+
+@dataclass(frozen=True)
+class News:
+    """Cells of one agent and capability that came to the same, told once."""
+
+    agent: str
+    capability: str
+    severity: Severity
+    verdict: Verdict
+    reason: str
+    cells: tuple[Outcome, ...]
+    expected: str | None
+
+    @property
+    def where(self) -> str:
+        """The servers, transports and revisions that it concerns."""
+        return ", ".join(
+            f"{each.cell.server}[{each.cell.transport},{each.cell.revision}]" for each in self.cells[:3]
+        ) + (f" and {len(self.cells) - 3} more" if len(self.cells) > 3 else "")
+
+    @property
+    def reproduce(self) -> str:
+        """The command that puts these questions again."""
+        return self.cells[0].reproduce
+
+
+def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:
+    """Return agent → group → score; the group `all` sums up."""
+    table: dict[str, dict[str, Score]] = {}
+    for agent in matrix.agents:
+        mine = [each for each in matrix.outcomes if each.cell.agent == agent]
+        row = {
+            group: _score([each for each in mine if each.cell.capability.startswith(f"{group}.")])
+            for group in matrix.groups
+        }
+        table[agent] = {**row, "all": _score(mine)}
+    return table
+
+
+def news(matrix: Matrix, severities: Mapping[str, Severity]) -> tuple[News, ...]:
+    """Return everything that is not green, worst first: ours, then core, expected and optional failures.
+
+    The same reason of one agent and capability is told once. Cells that are errored because the control is red
+    are told by the control's own news.
+    """
+    groups: dict[tuple[str, str, Verdict, str, str | None], list[Outcome]] = {}
+    for outcome in matrix.outcomes:
+        if outcome.verdict is Verdict.PASSED:
+            continue
+        if outcome.reason.startswith("the control is ") and outcome.cell.agent != CONTROL:
+            continue
+        capability = outcome.cell.capability
+        if _concerns_whole_agent(outcome, matrix):
+            capability = "*"
+        key = (outcome.cell.agent, capability, outcome.verdict, outcome.reason, outcome.expected)
+        groups.setdefault(key, []).append(outcome)
+    told = [
+        News(agent, capability, severities.get(capability, Severity.CORE), verdict, reason, tuple(cells), expected)
+        for (agent, capability, verdict, reason, expected), cells in groups.items()
+    ]
+    return tuple(sorted(told, key=_rank))
+
+
+def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:
+    """Whether every cell of this agent came to the very same: a registration that cannot be loaded."""
+    mine = [each for each in matrix.outcomes if each.cell.agent == outcome.cell.agent]
+    return len(mine) > 1 and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
+
+
+def _rank(each: News) -> tuple[int, int, int, str, str]:
+    return (
+        each.expected is not None,
+        _URGENCY.get(each.verdict, 9),
+        _WEIGHT[each.severity],
+        each.agent,
+        each.capability,
+    )
+
+
+def _score(outcomes: list[Outcome]) -> Score:
+    absent = [each for each in outcomes if each.verdict in {Verdict.SKIPPED, Verdict.UNSUPPORTED}]
+    asked = [each for each in outcomes if each not in absent]
+    red = [each for each in asked if each.verdict is not Verdict.PASSED]
+    worst = min((each.verdict for each in red), key=lambda verdict: _URGENCY[verdict], default=None)
+    return Score(len(asked) - len(red), len(asked), len(absent), worst)

@@ -1,0 +1,89 @@
+"""The table that a run ends with, and the news below it, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from matrix.baseline import Entry
+from matrix.model import Matrix, Severity, Verdict
+from matrix.report.summary import News, Score, news, scores
+
+_STYLE = {
+    Verdict.ERRORED: "magenta",
+    Verdict.FAILED: "red",
+    Verdict.TIMED_OUT: "red",
+    Verdict.FLAKY: "yellow",
+    Verdict.UNSUPPORTED: "cyan",
+    Verdict.SKIPPED: "dim",
+}
+
+
+def render(
+    matrix: Matrix, severities: Mapping[str, Severity], outdated: Sequence[Entry] = (), *, output: str = ""
+) -> RenderableType:
+    """Return the table, the news, the stale entries of the baseline, and the sum."""
+    told = news(matrix, severities)
+    fresh = [each for each in told if each.expected is None and each.verdict is not Verdict.SKIPPED]
+    known = [each for each in told if each.expected is not None]
+    skipped = [each for each in told if each.verdict is Verdict.SKIPPED and each.expected is None]
+    parts: list[RenderableType] = [_table(matrix)]
+    for each in fresh:
+        parts.append(_item(each))
+    if known:
+        parts.append(Text(f"\n{len(known)} known (in the baseline, with the reason why):", style="bold"))
+        parts += [_known(each) for each in known]
+    parts += [Text(f"skipped: {each.agent} {each.capability} ({len(each.cells)} cells): {each.reason}") for each in skipped]
+    parts += [
+        Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
+        for each in outdated
+    ]
+    parts.append(_sum(matrix, output))
+    return Group(*parts)
+
+
+def _table(matrix: Matrix) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("agent", no_wrap=True)
+    groups = [*matrix.groups, "all"]
+    for group in groups:
+        table.add_column(group, justify="right", no_wrap=True)
+    for agent, row in scores(matrix).items():
+        table.add_row(agent, *(_cell(row[group]) for group in groups))
+    return table
+
+
+def _cell(score: Score) -> Text:
+    if score.worst is not None:
+        return Text(str(score), style=_STYLE[score.worst])
+    return Text(str(score), style="green" if score.asked else "dim")
+
+
+def _item(each: News) -> Text:
+    text = Text("\n")
+    text.append(f"{each.verdict.value} ", style=f"bold {_STYLE[each.verdict]}")
+    text.append(f"{each.agent} {each.capability}", style="bold")
+    text.append(f" ({each.severity.value}) on {each.where}\n" if each.capability != "*" else "\n")
+    text.append(f"  {each.reason}\n")
+    text.append(f"  {each.reproduce}", style="dim")
+    return text
+
+
+def _known(each: News) -> Text:
+    text = Text("  ")
+    text.append(each.verdict.value, style=_STYLE[each.verdict])
+    text.append(f" {each.agent} {each.capability} on {each.where}: {each.expected}")
+    return text
+
+
+def _sum(matrix: Matrix, output: str) -> Text:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in matrix.counts.items()) or "nothing was asked"
+    text = Text(f"\n{len(matrix.outcomes)} cells: {counts}", style="bold")
+    if not matrix.complete:
+        text.append(f" (interrupted; {matrix.header.get('planned', 0) - len(matrix.outcomes)} not asked)")
+    if output:
+        text.append(f"\nEvidence and tables: {output}   One cell's story: python -m matrix show CELL", style="not bold")
+    return text
