@@ -61,17 +61,39 @@ def _complain(sentence: str) -> None:
 
 
 @cli.command()
-@click.option("--agent", "agents", multiple=True, metavar="NAME", help="Only this agent (a glob), or package.module:attribute, or a TOML file.")
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    metavar="NAME",
+    help="Only this agent (a glob), or package.module:attribute, or a TOML file.",
+)
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server (a glob).")
 @click.option("--transport", "transports", multiple=True, metavar="NAME", help="Only stdio, http or sse.")
 @click.option("--capability", "capabilities", multiple=True, metavar="ID", help="Only this capability (a glob).")
 @click.option("--revision", "revisions", multiple=True, metavar="DATE", help="Only this revision of MCP.")
 @click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell (a glob; brackets are literal).")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=OUTPUT, show_default=True, help="Where results and evidence go.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUTPUT,
+    show_default=True,
+    help="Where results and evidence go.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers at once (default: the number of cores).")
-@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Ask every cell so often; it is flaky unless all agree.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Ask every cell so often; it is flaky unless all agree.",
+)
 @click.option("--shard", metavar="I/N", default="1/1", help="Only the I-th of N parts; `matrix merge` joins them.")
-@click.option("--baseline", type=click.Path(path_type=Path), help="A file of expected red cells, each with a reason; only what is worse fails.")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="A file of expected red cells, each with a reason; only what is worse fails.",
+)
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
 def run(
@@ -204,7 +226,13 @@ def explain(capability: str) -> None:
 
 @cli.command()
 @click.argument("cell")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=OUTPUT, show_default=True, help="The folder of the run.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUTPUT,
+    show_default=True,
+    help="The folder of the run.",
+)
 def show(cell: str, output: Path) -> None:
     """Tell the story of one CELL of a run, in order, from its three witnesses."""
     from matrix.report.story import tell  # noqa: PLC0415
@@ -236,7 +264,9 @@ def _one_cell(text: str, matrix: Any) -> Any:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["terminal", "markdown"]), default="terminal", show_default=True)
-@click.option("--publish", type=click.Path(path_type=Path, file_okay=False), help="Write the published matrix into this folder.")
+@click.option(
+    "--publish", type=click.Path(path_type=Path, file_okay=False), help="Write the published matrix into this folder."
+)
 def report(file: Path, form: str, publish: Path | None) -> None:
     """Print the table of a run's FILE (matrix.jsonl, or its folder) again, or publish it."""
     from matrix.report import markdown, terminal  # noqa: PLC0415

@@ -111,9 +111,7 @@ def bin_path(spec: EnvironmentSpec) -> Path:
 def _cache() -> Path:
     """Name the folder of all environments."""
     chosen = os.environ.get("AGENT_MATRIX_CACHE")
-    return (
-        Path(chosen) if chosen else platformdirs.user_cache_path("agent-matrix")
-    ).absolute() / "environments"
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("agent-matrix")).absolute() / "environments"
 
 
 def _folder(spec: EnvironmentSpec) -> Path:
@@ -159,9 +157,7 @@ def _build(spec: EnvironmentSpec, folder: Path) -> None:
         (folder / _MARKER).write_text(json.dumps(asdict(spec), indent=2) + "\n")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise EnvironmentUnavailable(
-            f"{spec.name} cannot be installed: {error.strerror or error}."
-        ) from error
+        raise EnvironmentUnavailable(f"{spec.name} cannot be installed: {error.strerror or error}.") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -267,9 +263,7 @@ _NPM_CAUSES = (
 
 def _complaint(output: str) -> str:
     """Reduce an installer's output to the one sentence that names the cause, without any address in it."""
-    engine = re.search(
-        r"Not compatible with your version of node/npm: (\S+).*?Required: (\{.*?\})", output, re.DOTALL
-    )
+    engine = re.search(r"Not compatible with your version of node/npm: (\S+).*?Required: (\{.*?\})", output, re.DOTALL)
     if engine:
         needed = json.loads(engine[2])
         actual = re.search(r'"node": ?"([^"]+)"', output[engine.end() :])

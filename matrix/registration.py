@@ -83,9 +83,7 @@ def from_mapping(data: Mapping[str, Any], name: str, origin: str, folder: Path |
         return broken(name, origin, f"{key}: {first['msg']}", f"correct `{key}` in {origin}")
     command = None
     if row.argv:
-        command = Command(
-            row.argv, row.env, row.files, row.install.pypi, row.install.npm, row.install.python
-        )
+        command = Command(row.argv, row.env, row.files, row.install.pypi, row.install.npm, row.install.python)
     return Agent(
         name=name,
         origin=origin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -114,9 +114,7 @@ def run(request: Request, audience: Audience) -> RunResult:
 def prepare(request: Request, audience: Audience) -> Plan:
     """Discover and plan; installs, on first use, what the planned cells need."""
     registrations = tuple(each for each in request.filters.agents if is_registration(each))
-    names = tuple(
-        registration_name(each) if is_registration(each) else each for each in request.filters.agents
-    )
+    names = tuple(registration_name(each) if is_registration(each) else each for each in request.filters.agents)
     filters = replace(request.filters, agents=names)
     agents = find_agents(request.root, registrations)
     if len(agents) == 1 and not names:
@@ -218,18 +216,14 @@ def make_header(plan: Plan) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "pins": {
-            agent.name: [*agent.command.pypi, *agent.command.npm]
-            for agent in plan.agents
-            if agent.command is not None
+            agent.name: [*agent.command.pypi, *agent.command.npm] for agent in plan.agents if agent.command is not None
         },
         "servers": {
             name: [*server.environment.pypi, *server.environment.npm]
             for name, server in sorted(load_real(real_servers_file()).items())
         },
         "agents": {agent.name: agent.summary for agent in plan.agents},
-        "capabilities": {
-            each.id: {"severity": each.severity.value, "title": each.title} for each in plan.capabilities
-        },
+        "capabilities": {each.id: {"severity": each.severity.value, "title": each.title} for each in plan.capabilities},
         "planned": len(plan.cells),
     }
 
@@ -239,4 +233,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-

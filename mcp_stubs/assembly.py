@@ -43,9 +43,7 @@ def create(name: str, room: Room) -> StubServer:
         },
         "required": ["token", "of"],
     }
-    return tool_server(
-        name, [StubTool("gather", "Wait for everybody, then say who was here.", gather, schema)]
-    )
+    return tool_server(name, [StubTool("gather", "Wait for everybody, then say who was here.", gather, schema)])
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
     async def lookup(_: Context, arguments: dict[str, Any]) -> str:
         return f"{name}: {arguments['text']}"
 
-    return tool_server(
-        name, [StubTool("lookup", "Return the text after this server's name.", lookup, strings("text"))]
-    )
+    return tool_server(name, [StubTool("lookup", "Return the text after this server's name.", lookup, strings("text"))])
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ def create(name: str, room: Room) -> StubServer:
     async def die(_: Context, __: dict[str, Any]) -> NoReturn:
         room.die()
 
-    return tool_server(
-        name, [StubTool("die", "End this server in the middle of the call.", die), echo_tool()]
-    )
+    return tool_server(name, [StubTool("die", "End this server in the middle of the call.", die), echo_tool()])
 
 
 if __name__ == "__main__":

@@ -109,9 +109,7 @@ def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
         return f"ok {as_json(arguments)}"
 
     description = "Return `ok` and the arguments as sorted JSON."
-    return tool_server(
-        name, [StubTool(shape, description, accept, schema) for shape, schema in SCHEMAS.items()]
-    )
+    return tool_server(name, [StubTool(shape, description, accept, schema) for shape, schema in SCHEMAS.items()])
 
 
 if __name__ == "__main__":

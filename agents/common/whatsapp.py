@@ -62,6 +62,4 @@ async def _post(endpoint: str, body: dict[str, Any]) -> Any:
     base = os.environ.get("WHATSAPP_API_URL", DEFAULT_URL).rstrip("/")
     instance = quote(os.environ.get("WHATSAPP_INSTANCE", "default"), safe="")
     headers = {"apikey": key_from_env("WHATSAPP_API_KEY", "WhatsApp")}
-    return await request_json(
-        "WhatsApp", "POST", f"{base}/message/{endpoint}/{instance}", headers=headers, json=body
-    )
+    return await request_json("WhatsApp", "POST", f"{base}/message/{endpoint}/{instance}", headers=headers, json=body)

@@ -40,6 +40,4 @@ def _send_reaction(request: httpx.Request) -> httpx.Response:
 
 
 def _unauthorized() -> httpx.Response:
-    return httpx.Response(
-        401, json={"status": 401, "error": "Unauthorized", "response": {"message": "Unauthorized"}}
-    )
+    return httpx.Response(401, json={"status": 401, "error": "Unauthorized", "response": {"message": "Unauthorized"}})

@@ -39,17 +39,13 @@ def orchestration_toolset(memory: Memory, servers: Mapping[str, Mapping[str, Any
         budget = budget_of(ctx)
         total = sum(step.dollars for step in steps)
         if not steps or total > budget:
-            raise ModelRetry(
-                f"The plan has {len(steps)} steps for ${total:.2f}; the budget is ${budget:.2f}."
-            )
+            raise ModelRetry(f"The plan has {len(steps)} steps for ${total:.2f}; the budget is ${budget:.2f}.")
         lines = [f"{i}. {step.agent}: {step.task} (${step.dollars:.2f})" for i, step in enumerate(steps, 1)]
         plan = "\n".join([*lines, f"${total:.2f} of ${budget:.2f}."])
         memory.store(f"plan/{ctx.run_id}", plan)
         return plan
 
-    return FunctionToolset(
-        [write_plan, *(delegation(name, servers) for name in FACTORIES)], id="orchestration"
-    )
+    return FunctionToolset([write_plan, *(delegation(name, servers) for name in FACTORIES)], id="orchestration")
 
 
 def delegation(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Tool[Any]:
@@ -66,9 +62,7 @@ def delegation(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Tool[Any]
             raise ToolFailed(f"The budget of ${budget:.2f} is spent: nothing more can be delegated.")
         delegate = FACTORIES[name](mcp_servers=servers)
         try:
-            answer = await delegate.run(
-                task, model=ctx.model, usage=ctx.usage, usage_limits=limits(budget, ctx.usage)
-            )
+            answer = await delegate.run(task, model=ctx.model, usage=ctx.usage, usage_limits=limits(budget, ctx.usage))
         except UsageLimitExceeded as error:
             raise ToolFailed(f"{name} was stopped: {error}") from error
         except Exception as error:  # a delegate in trouble is a step that failed, not the end of the epic

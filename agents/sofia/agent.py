@@ -12,7 +12,7 @@ from agents.common.memory import Memory
 from agents.common.tools import common_toolset, get_current_date, get_current_time
 from agents.common.whatsapp import whatsapp_toolset
 from agents.sofia import prompts
-from agents.sofia.patience import PatientToolset
+from agents.sofia.patience import DELAYS, PatientToolset
 from agents.sofia.tools import project_toolset
 
 MODEL = "openai:gpt-4.1"
@@ -69,4 +69,4 @@ def server_toolset(name: str, spec: Mapping[str, Any]) -> AbstractToolset[Any]:
         init_timeout=30,
         read_timeout=10,
     )
-    return PatientToolset(toolset.prefixed(name))
+    return PatientToolset(toolset.prefixed(name), DELAYS)

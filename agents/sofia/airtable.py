@@ -80,9 +80,7 @@ async def create_record(table: str, fields: dict[str, Any], base_id: str = "") -
     return await _call("POST", _table(table, base_id), json={"fields": fields})
 
 
-async def update_record(
-    table: str, record_id: str, fields: dict[str, Any], base_id: str = ""
-) -> dict[str, Any]:
+async def update_record(table: str, record_id: str, fields: dict[str, Any], base_id: str = "") -> dict[str, Any]:
     """Change some fields of a record and leave the others.
 
     Args:

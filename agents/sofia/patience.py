@@ -41,7 +41,7 @@ class PatientToolset(WrapperToolset[Any]):
     call never is: it may have run although its answer was lost.
     """
 
-    delays: tuple[float, ...] = DELAYS
+    delays: tuple[float, ...]
 
     async def __aenter__(self) -> Self:
         for delay in self.delays:

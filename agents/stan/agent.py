@@ -19,17 +19,19 @@ SECONDS = {"init_timeout": 30, "read_timeout": 10}
 def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> Agent[StanDeps | None, str]:
     """Return a new stan, with a memory and three sub-agents of his own, who may use these MCP servers."""
     shared = [PrefixedToolset(toolset, name) for name, toolset in connections(mcp_servers or {})]
-    return Agent(
+    agent = Agent(
         MODEL,
         name="stan",
-        instructions=instructions,
         deps_type=StanDeps | None,
         toolsets=[common_toolset(Memory()), sales_toolset(shared), *shared],
         retries=2,
     )
+    # No `instructions`: o1-mini knows no system role, and as a user's message they would follow the request.
+    agent.system_prompt(dynamic=True)(system_prompt)
+    return agent
 
 
-def instructions(ctx: RunContext[StanDeps | None]) -> str:
+def system_prompt(ctx: RunContext[StanDeps | None]) -> str:
     """Return the prompt for this customer; of whom nothing is known, that he is not registered."""
     deps = ctx.deps if isinstance(ctx.deps, StanDeps) else StanDeps()
     return prompts.render(deps.status)

@@ -22,9 +22,7 @@ def sales_toolset(shared: Sequence[AbstractToolset[Any]]) -> FunctionToolset[Sta
 
     A sub-agent runs on stan's model, and what it uses is counted as his.
     """
-    product = _specialist(
-        "stan-product", prompts.PRODUCT, [blackpearl.search_products, blackpearl.get_product], shared
-    )
+    product = _specialist("stan-product", prompts.PRODUCT, [blackpearl.search_products, blackpearl.get_product], shared)
     backoffice = _specialist(
         "stan-backoffice", prompts.BACKOFFICE, [blackpearl.get_customer, blackpearl.register_customer], shared
     )
@@ -54,15 +52,13 @@ def sales_toolset(shared: Sequence[AbstractToolset[Any]]) -> FunctionToolset[Sta
         """
         return await _ask(order, ctx, input_text)
 
-    return FunctionToolset(
-        [blackpearl.verificar_cnpj, product_agent, backoffice_agent, order_agent], id="sales"
-    )
+    return FunctionToolset([blackpearl.verificar_cnpj, product_agent, backoffice_agent, order_agent], id="sales")
 
 
 def _specialist(
-    name: str, instructions: str, tools: Sequence[Any], shared: Sequence[AbstractToolset[Any]]
+    name: str, system_prompt: str, tools: Sequence[Any], shared: Sequence[AbstractToolset[Any]]
 ) -> Agent[Any, str]:
-    return Agent(name=name, instructions=instructions, tools=tools, toolsets=shared, retries=2)
+    return Agent(name=name, system_prompt=system_prompt, tools=tools, toolsets=shared, retries=2)
 
 
 async def _ask(specialist: Agent[Any, str], ctx: RunContext[Any], task: str) -> str:

@@ -17,7 +17,16 @@ import anyio
 from matrix.adapters.base import Answer, Task
 from matrix.model import Command
 
-_PASSED_ON = ("AGENT_MATRIX_WORKER", "PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+_PASSED_ON = (
+    "AGENT_MATRIX_WORKER",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+)
 
 
 class CommandFailed(Exception):  # noqa: N818  (the agent's failure, not ours)

@@ -42,7 +42,7 @@ async def control(task: Task) -> str:
             client = await _connected(stack, entry)
             if client is not None:
                 await desk.take(name, client)
-        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=None))  # noqa: S113  (a held turn waits)
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=None))
         return await _converse(http, task, desk)
 
 

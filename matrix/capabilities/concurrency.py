@@ -199,9 +199,7 @@ async def cross_task_close(cell: CellVerbs) -> None:
 
     async def first() -> Run:
         try:
-            return await cell.ask(
-                call("echo", text=text["a"]), say("done").announcing(a_called).behind(b_called)
-            )
+            return await cell.ask(call("echo", text=text["a"]), say("done").announcing(a_called).behind(b_called))
         finally:
             a_called.open()
             a_ended.open()

@@ -11,7 +11,7 @@ from matrix.lab.script import call, call_with
 from matrix.model import STATEFUL, STATELESS
 
 UNICODE = (
-    "漢字かな한글 😀 👨\u200d👩\u200d👧 🇫🇷 مرحبا שלום e\u0301 a\u0308\u0323 𠮷 |\u0001| \u2028 \\u0000 \"quoted\" \\back"
+    '漢字かな한글 😀 👨\u200d👩\u200d👧 🇫🇷 مرحبا שלום e\u0301 a\u0308\u0323 𠮷 |\u0001| \u2028 \\u0000 "quoted" \\back'
 )
 """CJK, emoji (joined too), right to left, combining marks, beyond the basic plane, and what stands next to NUL."""
 

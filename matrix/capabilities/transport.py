@@ -8,9 +8,7 @@ from matrix.lab.script import call
 from matrix.model import STATEFUL, STATELESS
 
 
-@capability(
-    "transport.stdio", severity="core", servers=["echo"], transports=["stdio"], revisions=[STATEFUL, STATELESS]
-)
+@capability("transport.stdio", severity="core", servers=["echo"], transports=["stdio"], revisions=[STATEFUL, STATELESS])
 async def stdio(cell: CellVerbs) -> None:
     """A call works over stdio.
 
@@ -23,9 +21,7 @@ async def stdio(cell: CellVerbs) -> None:
     )
 
 
-@capability(
-    "transport.http", severity="core", servers=["echo"], transports=["http"], revisions=[STATEFUL, STATELESS]
-)
+@capability("transport.http", severity="core", servers=["echo"], transports=["http"], revisions=[STATEFUL, STATELESS])
 async def http(cell: CellVerbs) -> None:
     """A call works over streamable HTTP.
 

@@ -214,9 +214,7 @@ class RunningCell:
         finally:
             CURRENT.reset(token)
         answer, error = await _ended(running)
-        self.trace.add(
-            RunRecord(self.trace.now(), number, task.prompt, None if answer is None else answer.text, error)
-        )
+        self.trace.add(RunRecord(self.trace.now(), number, task.prompt, None if answer is None else answer.text, error))
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         text = None if answer is None else answer.text
         kept = None if answer is None else answer.history
@@ -287,5 +285,3 @@ async def _cancelled(task: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> No
         return
     future.cancel()
     await asyncio.wait({future}, timeout=TEARDOWN_SECONDS)
-
-

@@ -34,5 +34,3 @@ class Commons:
             self._pipe.close()
         self._process.join(3)
         self._process.kill()
-
-

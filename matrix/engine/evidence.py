@@ -45,9 +45,7 @@ def _exchange(each: ModelExchange) -> dict[str, Any]:
         "offered": [
             {"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in each.offered
         ],
-        "shown": [
-            {"call_id": shown.call_id, "text": shown.text, "is_error": shown.is_error} for shown in each.shown
-        ],
+        "shown": [{"call_id": shown.call_id, "text": shown.text, "is_error": shown.is_error} for shown in each.shown],
         "asked_for": [
             {"call_id": call_id, "tool": wanted.tool, "as": name, "arguments": wanted.arguments}
             for wanted, call_id, name in zip(calls, each.call_ids, each.names, strict=False)

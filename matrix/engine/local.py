@@ -11,7 +11,6 @@ import multiprocessing.connection
 import os
 import shutil
 import tempfile
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -134,9 +133,7 @@ class LocalEngine:
 
     def _listen(self) -> Iterator[Event]:
         lanes = {lane.worker.pipe: lane for lane in self._active if lane.worker is not None}
-        sentinels = {
-            lane.worker.process.sentinel: lane for lane in self._active if lane.worker is not None
-        }
+        sentinels = {lane.worker.process.sentinel: lane for lane in self._active if lane.worker is not None}
         heard = multiprocessing.connection.wait([*lanes, *sentinels], timeout=0.5)
         for source in heard:
             if source in lanes:

@@ -20,9 +20,7 @@ def serve(stub: str, scratch: Path, pipe: Connection) -> None:
     from matrix.model import ANY_REVISION  # noqa: PLC0415
 
     async def opened(lab: Lab) -> str:
-        entries = await lab.call(
-            lab.open("commons", Trace(), [Wanted(stub, load_stub(stub))], "http", ANY_REVISION)
-        )
+        entries = await lab.call(lab.open("commons", Trace(), [Wanted(stub, load_stub(stub))], "http", ANY_REVISION))
         return str(entries[stub]["url"])
 
     with Lab() as lab:

@@ -86,9 +86,7 @@ class Worker:
         self._upstreams = upstreams
         self._capabilities = {each.id: each for each in find_capabilities()}
         self._real = load_real(job.real)
-        self._setting = Setting(
-            lab, job.agent, start(lab), self._wanted, self._probes, job.party, HEADERS
-        )
+        self._setting = Setting(lab, job.agent, start(lab), self._wanted, self._probes, job.party, HEADERS)
         self._sending = threading.Lock()
 
     def play(self, conversation: Conversation, path: str, body: bytes) -> Awaitable[WireResponse]:
@@ -140,9 +138,7 @@ class Worker:
 
     def _probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
         root = self._upstreams.root(cell.server) if cell.transport == "http" else root
-        filled = [
-            probe.filled(root, token, f"{self._lab.url}/site") for probe in self._real[cell.server].probes
-        ]
+        filled = [probe.filled(root, token, f"{self._lab.url}/site") for probe in self._real[cell.server].probes]
         return [Probe(each.tool, each.arguments, each.contains) for each in filled]
 
 
@@ -210,5 +206,3 @@ def _folder(agent: Agent) -> Path | None:
 
 def _router(services: Any) -> Callable[[respx.MockRouter], None] | None:
     return cast("Callable[[respx.MockRouter], None] | None", services)
-
-

@@ -31,6 +31,7 @@ class Stub:
     stderr: ContextVar[TextIO]
     http: Callable[[Asgi], Asgi] | None = None
 
+
 @dataclass
 class Attachment:
     """One server of one cell: where its frames are recorded, and what stands behind it.

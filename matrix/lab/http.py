@@ -66,7 +66,7 @@ class HttpEnd:
         """Serve an attachment for as long as the context is open."""
         async with AsyncExitStack() as stack:
             if attachment.upstream is not None:
-                client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))  # noqa: S113
+                client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
                 app: Asgi = _proxy(await stack.enter_async_context(client), attachment.upstream)
             elif transport == "sse":
                 app = _sse(attachment)

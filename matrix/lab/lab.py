@@ -142,7 +142,7 @@ class Lab:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._main())
-        except BaseException as problem:  # noqa: BLE001  (the thread's end must be told to who waits)
+        except BaseException as problem:
             if not self._ready.done():
                 self._ready.set_exception(problem)
             logging.getLogger(__name__).exception("the lab ended")

@@ -166,9 +166,7 @@ def _lay(server: RealServer, root: Path, values: Mapping[str, str], env: Mapping
             )
         except (OSError, subprocess.SubprocessError) as error:
             stderr = str(getattr(error, "stderr", None) or error).strip().splitlines()
-            raise MatrixError(
-                f"{server.name}: the setup command {command[0]!r} failed: {stderr[-1]}"
-            ) from error
+            raise MatrixError(f"{server.name}: the setup command {command[0]!r} failed: {stderr[-1]}") from error
     done.touch()
 
 

@@ -83,9 +83,7 @@ class _Exchange:
 
     def watching(self, send: Send, *, frames: bool = True) -> Send:
         """Return a `send` that records what passes through it."""
-        if frames and "mcp-session-id" in self._headers:
-            self.frames_in()
-        elif frames and isinstance(self._message, dict) and self._message.get("method") != "initialize":
+        if (frames and "mcp-session-id" in self._headers) or (frames and isinstance(self._message, dict) and self._message.get("method") != "initialize"):
             self.frames_in()
 
         async def watched(event: Any) -> None:
@@ -125,9 +123,7 @@ class _Exchange:
         if self._streamed:
             *events, self._buffer = self._buffer.replace(b"\r\n", b"\n").split(b"\n\n")
             for event in events:
-                data = b"\n".join(
-                    line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")
-                )
+                data = b"\n".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
                 self._attachment.record(session, "out", read_json(data))
         elif last:
             self._attachment.record(session, "out", read_json(self._buffer))

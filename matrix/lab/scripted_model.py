@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from matrix.lab.protocols import protocol_for
 from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
-from matrix.lab.script import Call, ProviderFault, Script, Turn, say
+from matrix.lab.script import Call, ProviderFault, Script, say
 from matrix.lab.trace import ModelExchange, Trace
 
 _FAREWELL = say("done")
@@ -142,5 +142,3 @@ def _faulty(protocol: WireProtocol, fault: ProviderFault) -> WireResponse:
 def _problem(status: int, message: str) -> WireResponse:
     body: Mapping[str, Any] = {"error": {"message": message, "type": "invalid_request_error"}}
     return WireResponse(status, "application/json", (json.dumps(body).encode(),))
-
-

@@ -122,9 +122,7 @@ class Pumped:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._read, inward)
                 tasks.start_soon(self._write, outward)
-                await attachment.sdk.run(
-                    read_stream, write_stream, attachment.sdk.create_initialization_options()
-                )
+                await attachment.sdk.run(read_stream, write_stream, attachment.sdk.create_initialization_options())
                 tasks.cancel_scope.cancel()
         except asyncio.CancelledError:
             raise

@@ -50,9 +50,7 @@ def tapped(play: Play, services: Callable[[respx.MockRouter], None] | None) -> I
             raise httpx.ConnectError(_refusal(request.url.host), request=request)
         path = request.url.raw_path.decode("ascii")
         answer = await play(conversation, path, await request.aread())
-        return httpx.Response(
-            answer.status, headers={"content-type": answer.content_type}, content=answer.body
-        )
+        return httpx.Response(answer.status, headers={"content-type": answer.content_type}, content=answer.body)
 
     with respx.mock(assert_all_called=False) as router:
         router.route(host__in=tuple(sorted(LOOPBACK))).pass_through()

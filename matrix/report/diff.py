@@ -54,9 +54,7 @@ def render(changes: Sequence[Change]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _change(
-    cell: Cell, before: Outcome | None, after: Outcome | None, severities: Mapping[str, Severity]
-) -> Change:
+def _change(cell: Cell, before: Outcome | None, after: Outcome | None, severities: Mapping[str, Severity]) -> Change:
     kind = CHANGED
     if before is None:
         kind = APPEARED

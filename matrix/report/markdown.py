@@ -21,9 +21,7 @@ _SIGN = {
 def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
     """Return the page; deterministic but for the header's versions and time."""
     groups = [*matrix.groups, "all"]
-    table = [
-        [_escape(agent), *(_cell(row[group]) for group in groups)] for agent, row in scores(matrix).items()
-    ]
+    table = [[_escape(agent), *(_cell(row[group]) for group in groups)] for agent, row in scores(matrix).items()]
     told = news(matrix, severities)
     parts = [
         "# Agent matrix",
@@ -69,9 +67,7 @@ def _by_capability(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
 
 
 def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
-    mine = [
-        each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability
-    ]
+    mine = [each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability]
     red = [each for each in mine if each.verdict.is_agents_fault or each.verdict is Verdict.ERRORED]
     if red:
         return f"{_SIGN[red[0].verdict]} {len(mine) - len(red)}/{len(mine)}"

@@ -42,9 +42,7 @@ class PlainProgress:
             outcome = event.outcome
             known = " (known)" if outcome.expected else ""
             reason = f": {outcome.reason}" if outcome.reason else ""
-            self._print(
-                f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}"
-            )
+            self._print(f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}")
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
@@ -104,9 +102,7 @@ class LiveProgress:
         if self._note:
             text.append(f"  {self._note}")
         elif self._running:
-            now = ", ".join(
-                f"{cell.agent} {cell.capability}[{cell.transport}]" for cell in list(self._running)[:4]
-            )
+            now = ", ".join(f"{cell.agent} {cell.capability}[{cell.transport}]" for cell in list(self._running)[:4])
             text.append(f" · running {now}")
         return text
 

@@ -36,7 +36,9 @@ def render(
     if known:
         parts.append(Text(f"\n{len(known)} known (in the baseline, with the reason why):", style="bold"))
         parts += [_known(each) for each in known]
-    parts += [Text(f"skipped: {each.agent} {each.capability} ({len(each.cells)} cells): {each.reason}") for each in skipped]
+    parts += [
+        Text(f"skipped: {each.agent} {each.capability} ({len(each.cells)} cells): {each.reason}") for each in skipped
+    ]
     parts += [
         Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
         for each in outdated

@@ -223,9 +223,7 @@ def _content(reply: Reply) -> list[dict[str, Any]]:
     return [*text, *uses]
 
 
-def _events(
-    reply: Reply, head: Mapping[str, Any], content: Sequence[Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _events(reply: Reply, head: Mapping[str, Any], content: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     begun: dict[str, Any] = {
         **head,
         "content": [],
@@ -248,9 +246,7 @@ def _block_events(index: int, block: Mapping[str, Any]) -> Iterator[dict[str, An
         yield {"type": "ping"}
     for piece in pieces(block["text"] if is_text else to_json(block["input"])):
         delta = (
-            {"type": "text_delta", "text": piece}
-            if is_text
-            else {"type": "input_json_delta", "partial_json": piece}
+            {"type": "text_delta", "text": piece} if is_text else {"type": "input_json_delta", "partial_json": piece}
         )
         yield {"type": "content_block_delta", "index": index, "delta": delta}
     yield {"type": "content_block_stop", "index": index}

@@ -150,8 +150,7 @@ def _offered(declaration: Mapping[str, Any]) -> OfferedTool:
 
 def _calls(reply: Reply) -> list[dict[str, Any]]:
     return [
-        {"functionCall": {"id": call.call_id, "name": call.name, "args": dict(call.arguments)}}
-        for call in reply.calls
+        {"functionCall": {"id": call.call_id, "name": call.name, "args": dict(call.arguments)}} for call in reply.calls
     ]
 
 

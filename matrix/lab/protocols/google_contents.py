@@ -65,9 +65,7 @@ def check_calls_are_answered(turns: Sequence[Turn]) -> None:
     for before, after in _pairs(turns):
         made, answered = len(before.calls), len(after.responses)
         if made != answered:
-            raise ValueError(
-                f"A turn with {made} function calls is followed by {answered} function responses."
-            )
+            raise ValueError(f"A turn with {made} function calls is followed by {answered} function responses.")
 
 
 def shown_results(turns: Sequence[Turn]) -> tuple[ShownResult, ...]:

@@ -53,9 +53,7 @@ _BY_NAME = ("defs", "properties")
 
 def json_schema(declaration: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a declaration's parameters as JSON Schema, whichever way it has them."""
-    schema = mapping(either(declaration, "parametersJsonSchema")) or normalised(
-        mapping(declaration.get("parameters"))
-    )
+    schema = mapping(either(declaration, "parametersJsonSchema")) or normalised(mapping(declaration.get("parameters")))
     return schema or {"type": "object", "properties": {}}
 
 
@@ -78,9 +76,7 @@ def normalised(schema: Mapping[str, Any]) -> dict[str, Any]:
         result["examples"] = [plain["example"]]
     if isinstance(plain.get("ref"), str):
         result["$ref"] = plain["ref"].replace("#/defs/", "#/$defs/")
-    return (
-        _nullable(result | _children(plain)) if plain.get("nullable") is True else result | _children(plain)
-    )
+    return _nullable(result | _children(plain)) if plain.get("nullable") is True else result | _children(plain)
 
 
 def broken_rules(name: str, declaration: Mapping[str, Any]) -> Iterator[str]:

@@ -118,9 +118,7 @@ def _is_function(tool: Mapping[str, Any]) -> bool:
 def _offered(tool: Mapping[str, Any]) -> OfferedTool:
     function = mapping(tool["function"])
     schema = mapping(function.get("parameters")) or EMPTY_OBJECT
-    return OfferedTool(
-        required_string(function, "name"), string(function.get("description")), schema, dict(tool)
-    )
+    return OfferedTool(required_string(function, "name"), string(function.get("description")), schema, dict(tool))
 
 
 def _texts(messages: Sequence[Mapping[str, Any]], *roles: str) -> str:
@@ -145,9 +143,7 @@ def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
         if message.get("role") == "tool":
             call_id = string(message.get("tool_call_id"))
             if call_id not in made:
-                raise ValueError(
-                    f"A tool message answers the call `{call_id}`, which was not made just before it."
-                )
+                raise ValueError(f"A tool message answers the call `{call_id}`, which was not made just before it.")
             waiting = [each for each in waiting if each != call_id]
             continue
         _check_none_waits(waiting)

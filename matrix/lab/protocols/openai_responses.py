@@ -197,9 +197,7 @@ def _response(
     }
 
 
-def _events(
-    request: ModelRequest, items: Sequence[dict[str, Any]], response_id: str
-) -> Iterator[dict[str, Any]]:
+def _events(request: ModelRequest, items: Sequence[dict[str, Any]], response_id: str) -> Iterator[dict[str, Any]]:
     begun = _response(request, response_id, (), done=False)
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}

@@ -87,9 +87,7 @@ class Function:
 def fault(status: int) -> WireResponse:
     """Render the API's error body."""
     message, kind, code = _FAULTS.get(status, _SERVER_FAULT)
-    return json_response(
-        {"error": {"message": message, "type": kind, "param": None, "code": code}}, status=status
-    )
+    return json_response({"error": {"message": message, "type": kind, "param": None, "code": code}}, status=status)
 
 
 def models_answer(path: str) -> WireResponse | None:
@@ -108,9 +106,7 @@ def broken_rules(functions: Iterable[Function]) -> list[str]:
 def _of_one(function: Function) -> list[str]:
     found: list[str] = []
     if not _NAME.fullmatch(function.name):
-        found.append(
-            f"The tool `{function.name}` has a name that is not 1 to 64 letters, digits, `_` and `-`."
-        )
+        found.append(f"The tool `{function.name}` has a name that is not 1 to 64 letters, digits, `_` and `-`.")
     if function.parameters is None:
         # "Omitting `parameters` defines a function with an empty parameter list."
         return found
@@ -144,17 +140,11 @@ def _of_strict_node(name: str, where: str, node: Mapping[str, Any]) -> Sequence[
     if not has_type(node, "object"):
         return found
     if node.get("additionalProperties") is not False:
-        found.append(
-            f"The tool `{name}` is strict; an object lacks `additionalProperties: false` {at(where)}."
-        )
-    optional = sorted(
-        set(mapping(node.get("properties"))) - {string(one) for one in items(node.get("required"))}
-    )
+        found.append(f"The tool `{name}` is strict; an object lacks `additionalProperties: false` {at(where)}.")
+    optional = sorted(set(mapping(node.get("properties"))) - {string(one) for one in items(node.get("required"))})
     if optional:
         listed = ", ".join(f"`{one}`" for one in optional)
-        found.append(
-            f"The tool `{name}` is strict and has properties that are not required ({listed}) {at(where)}."
-        )
+        found.append(f"The tool `{name}` is strict and has properties that are not required ({listed}) {at(where)}.")
     return found
 
 

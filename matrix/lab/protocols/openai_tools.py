@@ -69,9 +69,7 @@ def _functions(tools: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str | None,
             yield from ((required_string(tool, "name"), each) for each in inner)
 
 
-def _declared(
-    namespace: str | None, tool: Mapping[str, Any], everything: Iterable[tuple[str | None, Any]]
-) -> Declared:
+def _declared(namespace: str | None, tool: Mapping[str, Any], everything: Iterable[tuple[str | None, Any]]) -> Declared:
     name = required_string(tool, "name")
     shared = any(other == name and place != namespace for place, other in everything)
     return Declared(f"{namespace}.{name}" if namespace and shared else name, name, namespace, tool)

@@ -1,0 +1,51 @@
+# Two commands do everything on a machine that has python3, pip and make:
+#   make matrix   set up, then ask every agent every question
+#   make test     set up, then run the suite
+.DEFAULT_GOAL := help
+UV := $(shell command -v uv 2>/dev/null || echo .venv/tool/bin/uv)
+PYTHON := .venv/bin/python
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_SYSTEM_CERTS := 1
+
+.PHONY: help setup matrix test lint types architecture check publish lock clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+setup: .venv/.ready ## Make the environment from the committed lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@command -v uv >/dev/null 2>&1 || test -x .venv/tool/bin/uv || \
+		{ python3 -m venv .venv/tool && .venv/tool/bin/python -m pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(PYTHON) || $(UV) venv --quiet --allow-existing --python '>=3.11' .venv
+	@$(UV) pip sync --quiet --python $(PYTHON) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+matrix: setup ## Run the matrix on the bundled agents, with stub and real servers
+	$(PYTHON) -m matrix run --baseline results/baseline.toml
+
+test: setup ## Run the tests, in parallel
+	$(PYTHON) -m pytest -n auto
+
+lint: setup ## Check style
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: setup ## Check types, strictly
+	$(PYTHON) -m basedpyright
+
+architecture: setup ## Check that arrows point only downward
+	$(PYTHON) -m pytest -q tests/test_architecture.py
+
+check: test lint types architecture ## All that CI checks
+
+publish: matrix ## Renew results/
+	$(PYTHON) -m matrix report out --publish results
+
+lock: ## Renew the lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --group dev \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## Remove what was made
+	rm -rf .venv out
