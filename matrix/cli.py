@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,6 +138,9 @@ def _run_and_report(request: Any) -> int:
     from matrix.run import run as run_matrix  # noqa: PLC0415
     from matrix.run import severities  # noqa: PLC0415
 
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
+        signal.signal(ending, signal.default_int_handler)
     console = _console()
     live = console.is_terminal and not console.is_dumb_terminal
     with progress.LiveProgress(console) if live else progress.PlainProgress(console) as audience:

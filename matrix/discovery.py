@@ -11,16 +11,17 @@ import importlib.util
 import pkgutil
 import sys
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from matrix import capabilities as capabilities_package
 from matrix.capabilities.registry import registered
 from matrix.errors import ConfigurationError
 from matrix.model import ANY_REVISION, CONTROL, REVISIONS, TRANSPORTS, Agent, Capability, Server
 from matrix.registration import broken, from_import_string, from_mapping, from_toml
+from matrix.shapes import mapping
 
 if TYPE_CHECKING:
     from matrix.lab.attachment import Stub
@@ -115,7 +116,8 @@ def load(import_string: str, folder: Path | None = None) -> Any:
         raise Broken(msg, "import it in a shell of its own to see the traceback") from problem
     for attribute in path.split("."):
         if not hasattr(found, attribute):
-            public = [name for name in vars(found) if not name.startswith("_") and callable(vars(found)[name])]
+            members = cast("Mapping[str, object]", vars(found))
+            public = [name for name, each in members.items() if not name.startswith("_") and callable(each)]
             msg = f"{module_name} has no {attribute!r}"
             raise Broken(msg, f"name one that it has, such as {', '.join(sorted(public)[:3]) or 'a factory'}")
         found = getattr(found, attribute)
@@ -164,15 +166,15 @@ def _pyproject(root: Path) -> Iterable[Agent]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ConfigurationError(path, None, f"is no valid TOML: {problem}") from problem
-    rows = document.get("tool", {}).get("matrix", {}).get("agents", {})
+    rows = mapping(mapping(document.get("tool")).get("matrix")).get("agents", {})
     if not isinstance(rows, dict):
         raise ConfigurationError(path, "tool.matrix.agents", "should be a table of name = 'package.module:attribute'")
-    for name, row in sorted(rows.items()):
+    for name, row in sorted(mapping(cast("object", rows)).items()):
         origin = f"{path} [tool.matrix.agents] {name}"
         if isinstance(row, str):
             yield from_mapping({"factory": row}, name, origin, root)
         elif isinstance(row, dict):
-            yield from_mapping(row, name, origin, root)
+            yield from_mapping(mapping(cast("object", row)), name, origin, root)
         else:
             yield broken(name, origin, "is neither a text nor a table", "write name = 'package.module:attribute'")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from matrix.model import Agent, Command, NativeProbe, Problem
 
@@ -53,6 +53,17 @@ class AgentRow(BaseModel):
     native: NativeRow | None = None
     unsupported: tuple[str, ...] = ()
 
+    @field_validator("files")
+    @classmethod
+    def below_home(cls, files: dict[str, str]) -> dict[str, str]:
+        """Files are written below the run's own HOME, nowhere else."""
+        for name in files:
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                msg = f"{name!r} should be a path below the run's HOME"
+                raise ValueError(msg)
+        return files
+
     @model_validator(mode="after")
     def one_way_to_start(self) -> AgentRow:
         """Either a factory or a command."""
@@ -62,19 +73,23 @@ class AgentRow(BaseModel):
         return self
 
 
-def from_toml(path: Path, name: str, folder: Path | None = None) -> Agent:
-    """Read a row from a TOML file; a file that cannot be read is a row with a problem."""
+def from_toml(path: Path, name: str, root: Path | None = None) -> Agent:
+    """Read a row from a TOML file; a file that cannot be read is a row with a problem.
+
+    A factory is imported from `root`; the files of a command stand beside the TOML file.
+    """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         return broken(name, str(path), f"cannot be read: {problem.strerror}", "make the file readable")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         return broken(name, str(path), f"is no valid TOML: {problem}", f"correct {path}")
+    folder = path.parent.resolve() if "argv" in data else root
     return from_mapping(data, name, str(path), folder)
 
 
 def from_mapping(data: Mapping[str, Any], name: str, origin: str, folder: Path | None = None) -> Agent:
-    """Read a row from a mapping, as TOML gives it."""
+    """Read a row from a mapping, as TOML gives it; `folder` is where its import, or its command's files, begin."""
     try:
         row = AgentRow.model_validate(data)
     except ValidationError as problem:
@@ -98,7 +113,7 @@ def from_mapping(data: Mapping[str, Any], name: str, origin: str, folder: Path |
         live_keys=row.live_keys,
         native=None if row.native is None else NativeProbe(**row.native.model_dump()),
         unsupported=frozenset(row.unsupported),
-        problem=None if command is None else _missing_command(command, origin),
+        problem=None if command is None else _missing_command(command, origin, folder),
     )
 
 
@@ -112,8 +127,9 @@ def broken(name: str, origin: str, cause: str, mend: str) -> Agent:
     return Agent(name=name, origin=origin, problem=Problem(cause, mend))
 
 
-def _missing_command(command: Command, origin: str) -> Problem | None:
-    program = command.argv[0]
+def _missing_command(command: Command, origin: str, folder: Path | None) -> Problem | None:
+    program = command.argv[0].replace("{folder}", str(folder or ""))
     if "{" in program or command.pypi or command.npm or shutil.which(program):
         return None
-    return Problem(f"the command {program!r} is not on PATH", f"install it, or correct `argv` in {origin}")
+    place = "cannot be found, or is not executable" if "/" in program else "is not on PATH"
+    return Problem(f"the command {command.argv[0]!r} {place}", f"install it, or correct `argv` in {origin}")

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from matrix.errors import ConfigurationError, UsageError
 from matrix.model import SCHEMA_VERSION, Cell, Matrix, Outcome, Severity, Verdict
+from matrix.shapes import mapping
 
 FILE_NAME = "matrix.jsonl"
 EVIDENCE = "evidence"
@@ -31,7 +32,7 @@ class ResultsWriter:
         self._counts = Counter(outcome.verdict.value for outcome in kept)
         self._file: IO[str]
 
-    def __enter__(self) -> ResultsWriter:
+    def __enter__(self) -> Self:
         path = self.folder / FILE_NAME
         head: Mapping[str, Any] = {"kind": "header", "schema": SCHEMA_VERSION, **self._header}
         lines = [head, *map(as_line, self._kept)]
@@ -102,6 +103,25 @@ def read_matrix(path: Path) -> Matrix:
     """Read results back; the last line of a cell counts. Raises UsageError or ConfigurationError, naming the line."""
     if path.is_dir():
         path = path / FILE_NAME
+    documents = _read_lines(path)
+    header = documents[0] if documents else {}
+    if header.get("kind") != "header":
+        raise ConfigurationError(path, 1, f"should be the header; is this the {FILE_NAME} of a run?")
+    if header.get("schema") != SCHEMA_VERSION:
+        raise ConfigurationError(path, 1, f"has schema {header.get('schema')!r}; this version reads {SCHEMA_VERSION}")
+    outcomes: dict[str, Outcome] = {}
+    for number, document in enumerate(documents, start=1):
+        if document.get("kind") == "outcome":
+            try:
+                outcome = _outcome(document)
+            except (ValueError, KeyError, TypeError) as problem:
+                raise ConfigurationError(path, number, f"is no outcome: {problem}") from problem
+            outcomes[outcome.cell.id] = outcome
+    return Matrix(header, tuple(outcomes.values()), documents[-1].get("kind") == "footer")
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; a last line that was being written when the run was killed does not count."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
@@ -109,29 +129,14 @@ def read_matrix(path: Path) -> Matrix:
         raise UsageError(msg) from problem
     except UnicodeDecodeError as problem:
         raise ConfigurationError(path, None, f"is not the {FILE_NAME} of a run: no UTF-8") from problem
-    header: dict[str, Any] | None = None
-    outcomes: dict[str, Outcome] = {}
-    complete = False
+    documents: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            document = json.loads(line)
-            kind = document["kind"]
-            if kind == "header":
-                header = document
-            elif kind == "outcome":
-                outcome = _outcome(document)
-                outcomes[outcome.cell.id] = outcome
-            elif kind == "footer":
-                complete = True
-        except (ValueError, KeyError, TypeError) as problem:
-            if number == len(lines):
-                break  # the run was killed while it wrote this line
-            raise ConfigurationError(path, number, f"is no line of a {FILE_NAME}: {problem!r}") from problem
-    if header is None:
-        raise ConfigurationError(path, 1, f"should be the header; is this the {FILE_NAME} of a run?")
-    if header.get("schema") != SCHEMA_VERSION:
-        raise ConfigurationError(path, 1, f"has schema {header.get('schema')!r}; this version reads {SCHEMA_VERSION}")
-    return Matrix(header, tuple(outcomes.values()), complete)
+            documents.append(dict(mapping(json.loads(line))))
+        except ValueError as problem:
+            if number < len(lines):
+                raise ConfigurationError(path, number, f"is no line of a {FILE_NAME}: {problem}") from problem
+    return documents
 
 
 def sorted_matrix(matrix: Matrix) -> Matrix:

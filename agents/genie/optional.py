@@ -29,7 +29,7 @@ class OptionalToolset(WrapperToolset[Any]):
         try:
             with anyio.fail_after(CONNECT_SECONDS):
                 await super().__aenter__()
-        except Exception as error:  # whatever the cause, the run goes on without this server
+        except Exception as error:  # noqa: BLE001 - whatever the cause, the run goes on
             _log.warning("%s is left out: %s", self.wrapped.label, error or type(error).__name__)
         else:
             self._open = True
@@ -47,7 +47,7 @@ class OptionalToolset(WrapperToolset[Any]):
             return {}
         try:
             return await super().get_tools(ctx)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             _log.warning("%s does not list its tools: %s", self.wrapped.label, error or type(error).__name__)
             return {}
 

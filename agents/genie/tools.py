@@ -65,7 +65,7 @@ def delegation(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Tool[Any]
             answer = await delegate.run(task, model=ctx.model, usage=ctx.usage, usage_limits=limits(budget, ctx.usage))
         except UsageLimitExceeded as error:
             raise ToolFailed(f"{name} was stopped: {error}") from error
-        except Exception as error:  # a delegate in trouble is a step that failed, not the end of the epic
+        except Exception as error:  # a delegate in trouble is a failed step, not the end
             _log.warning("%s failed", name, exc_info=True)
             raise ToolFailed(f"{name} failed: {error or type(error).__name__}") from error
         return answer.output

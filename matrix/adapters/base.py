@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,15 @@ class Instance(Protocol):
 
     async def close(self) -> None:
         """Let go of the agent."""
+        ...
+
+
+@runtime_checkable
+class OwnsProcesses(Protocol):
+    """An instance whose runs are processes: what they have left running can be told before `close` ends it."""
+
+    async def leftovers(self, seconds: float) -> Sequence[str]:
+        """Return the names of the processes that are still there after so many seconds; at once when none is."""
         ...
 
 

@@ -40,5 +40,6 @@ def _answer(returned: Any) -> Answer:
         parts = cast("Sequence[Any]", returned)
         if len(parts) == 2 and isinstance(parts[0], str):
             return Answer(parts[0], parts[1])
-    msg = f"the agent returned {type(returned).__name__}; it should return a text, or (text, history)"
+    kind = type(cast("object", returned)).__name__
+    msg = f"the agent returned {kind}; it should return a text, or (text, history)"
     raise TypeError(msg)

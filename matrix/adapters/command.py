@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import anyio
-
 from matrix.adapters.base import Answer, Task
+from matrix.adapters.leftovers import RunProcesses
 from matrix.model import Command
 
 _PASSED_ON = (
@@ -27,10 +27,14 @@ _PASSED_ON = (
     "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
 )
+OUTPUT_LIMIT = 16 * 1024 * 1024
+"""Bytes of standard output that are taken for the answer; what a command babbles beyond is let go."""
+_STDERR_LIMIT = 64 * 1024
+_STDERR_LINES = 12
 
 
 class CommandFailed(Exception):  # noqa: N818  (the agent's failure, not ours)
-    """The command ended with an exit code; the text has the last lines of its stderr."""
+    """The command could not be started, or ended badly: the exit code, then the end of its stderr."""
 
 
 @dataclass(frozen=True)
@@ -42,47 +46,52 @@ class CommandInstance:
     bin_path: Path | None = None
     row_folder: Path | None = None
     """The folder of the registration: `{folder}` in the command."""
+    _runs: list[RunProcesses] = field(default_factory=list[RunProcesses])
 
     async def ask(self, task: Task) -> Answer:
-        """Start the command and wait for it; its standard output is the answer. Raises CommandFailed."""
+        """Start the command and wait for it; its standard output is the answer. Raises CommandFailed.
+
+        What the command leaves running is left running, so that `leftovers` can tell of it; `close` ends it. A run
+        that is cancelled is ended with everything that it has started.
+        """
+        start = self._prepare(task)
+        process = await self._started(start)
+        run = RunProcesses(process.pid, start.home)
+        self._runs.append(run)
+        try:
+            # Not until its output closes: a server that it has left behind may hold that open for ever.
+            code = await process.wait()
+        except BaseException:
+            run.kill()
+            await process.wait()
+            raise
+        if not run.alive():
+            self._forget(run)
+        if code:
+            raise CommandFailed(_bad_end(code, start.stderr))
+        with start.stdout.open("rb") as output:
+            return Answer(output.read(OUTPUT_LIMIT).decode("utf-8", "replace").strip())
+
+    async def leftovers(self, seconds: float) -> Sequence[str]:
+        """Return the names of the processes that the runs' commands have left, and that do not end in time."""
+        names = await asyncio.gather(*(run.still_alive(seconds) for run in self._runs))
+        return sorted(name for each in names for name in each)
+
+    async def close(self) -> None:
+        """End what the commands have left running, and remove their homes."""
+        for run in list(self._runs):
+            run.kill()
+            self._forget(run)
+
+    def _forget(self, run: RunProcesses) -> None:
+        self._runs.remove(run)
+        shutil.rmtree(run.home, ignore_errors=True)
+
+    def _prepare(self, task: Task) -> _Start:
         home = Path(tempfile.mkdtemp(prefix="home-", dir=self.folder))
         config = home / "mcp.json"
         config.write_text(json.dumps({"mcpServers": dict(task.mcp_servers)}, indent=1), encoding="utf-8")
-        values = self._values(task, home, config)
-        for name, content in self.command.files.items():
-            path = home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fill(content, values), encoding="utf-8")
-        process = await asyncio.create_subprocess_exec(
-            *(fill(part, values) for part in self.command.argv),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=home,
-            env=self._environment(values, home),
-            start_new_session=True,
-            limit=64 * 1024 * 1024,
-        )
-        try:
-            out, err = await process.communicate()
-        finally:
-            # Also what the command has left running: its servers must not outlive the cell.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if process.returncode is None:
-                with anyio.CancelScope(shield=True):
-                    await process.wait()
-        if process.returncode:
-            lines = err.decode("utf-8", "replace").strip().splitlines()
-            msg = f"exit code {process.returncode}: {' | '.join(lines[-3:])[-600:] or 'nothing on stderr'}"
-            raise CommandFailed(msg)
-        return Answer(out.decode("utf-8", "replace").strip())
-
-    async def close(self) -> None:
-        """Every run had a process of its own."""
-
-    def _values(self, task: Task, home: Path, config: Path) -> dict[str, str]:
-        return {
+        values = {
             "prompt": task.prompt,
             "mcp_config": str(config),
             "model_base_url": task.model.base_url,
@@ -92,17 +101,65 @@ class CommandInstance:
             "folder": "" if self.row_folder is None else str(self.row_folder),
             "bin": "" if self.bin_path is None else str(self.bin_path),
         }
+        for name, content in self.command.files.items():
+            path = home / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(fill(content, values), encoding="utf-8")
+        argv = tuple(fill(part, values) for part in self.command.argv)
+        outputs = home.with_suffix(".out"), home.with_suffix(".err")
+        return _Start(argv, self._environment(values, home), home, *outputs)
 
     def _environment(self, values: Mapping[str, str], home: Path) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if self.bin_path is not None:
-            kept["PATH"] = f"{self.bin_path}{os.pathsep}{kept.get('PATH', '')}"
+            kept["PATH"] = f"{self.bin_path}{os.pathsep}{kept.get('PATH', os.defpath)}"
         own = {name: fill(value, values) for name, value in self.command.env.items()}
         return {**kept, "HOME": str(home), **own}
 
+    async def _started(self, start: _Start) -> asyncio.subprocess.Process:
+        program = self.command.argv[0]
+        with start.stdout.open("wb") as stdout, start.stderr.open("wb") as stderr:
+            try:
+                return await asyncio.create_subprocess_exec(
+                    *start.argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=start.home,
+                    env=start.env,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as problem:
+                why = (problem.strerror or str(problem)) if isinstance(problem, OSError) else str(problem)
+                msg = f"the program {program!r} cannot be started: {why}"
+                if self.bin_path is not None and not self.bin_path.is_dir():
+                    msg += ", because its environment has not been installed"
+                raise CommandFailed(msg) from problem
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A run that is ready to be started; its output goes to files, which nobody can hold open against us."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    home: Path
+    stdout: Path
+    stderr: Path
+
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values into `{placeholders}`; other braces stay as they are."""
-    for name, value in values.items():
-        template = template.replace("{" + name + "}", value)
-    return template
+    """Put values into `{placeholders}`, once: braces in a value, and all other braces, stay as they are."""
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
+
+
+def _bad_end(code: int, stderr: Path) -> str:
+    """Say how a command ended: the last line of its stderr first, since that is where the cause mostly stands."""
+    how = f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
+    with stderr.open("rb") as errors:
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _STDERR_LIMIT))
+        lines = [line.strip() for line in errors.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    if not lines:
+        return f"{how}: nothing on stderr"
+    *before, last = lines[-_STDERR_LINES:]
+    return f"{how}: {last[-600:]}" + (f" (before that: {' | '.join(before)})" if before else "")

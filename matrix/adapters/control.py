@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import mcp_types as types
@@ -22,6 +22,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from matrix.adapters.base import Task
+from matrix.shapes import mapping, sequence
 
 READ_TIMEOUT_SECONDS = 10.0
 OWN_TOOL: Mapping[str, Any] = {
@@ -146,10 +147,10 @@ def _function(name: str, tool: types.Tool) -> Mapping[str, Any]:
 def _with_items(schema: Any) -> Any:
     """Say of every array that its items may be anything, where the server said nothing: OpenAI insists."""
     if isinstance(schema, list):
-        return [_with_items(each) for each in schema]
+        return [_with_items(each) for each in sequence(cast("object", schema))]
     if not isinstance(schema, Mapping):
         return schema
-    filled = {key: _with_items(each) for key, each in schema.items()}
+    filled = {key: _with_items(each) for key, each in mapping(cast("object", schema)).items()}
     return {**filled, "items": {}} if filled.get("type") == "array" and "items" not in filled else filled
 
 

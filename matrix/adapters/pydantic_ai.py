@@ -27,7 +27,7 @@ async def start(target: AnyAgent | Callable[..., Any], servers: Mapping[str, Any
     every run, as the library's documentation recommends. Raises CannotStart when the factory does.
     """
     if isinstance(target, Agent):
-        return PydanticAiInstance(target, attached(servers))
+        return PydanticAiInstance(cast("AnyAgent", target), attached(servers))
     wires = "mcp_servers" in inspect.signature(target).parameters
     try:
         made = target(mcp_servers=servers) if wires else target()

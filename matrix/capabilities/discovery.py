@@ -93,7 +93,7 @@ def _all_offered(cell: CellVerbs, descriptions: list[str], tools: int = 7) -> No
     """Every tool that the stub has, by the marker in its description, whatever name the agent gave it."""
     server = cell.servers[0]
     marks = {mark for text in descriptions for mark in _marks(text, server)}
-    listed = set(cell.trace.listed_tools(server))
+    listed = set(cell.trace.listed(server))
     missing = sorted(listed - marks)
     expect(not missing, f"{len(missing)} tools were not offered to the model: {', '.join(missing)}")
     expect(len(listed) == tools, f"the agent asked for {len(listed)} of the server's {tools} tools")

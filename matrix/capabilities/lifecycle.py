@@ -8,6 +8,7 @@ from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call, say
 from matrix.model import REVISIONS, STATELESS
+from matrix.shapes import mapping
 
 SHUTDOWN_SECONDS = 15.0
 
@@ -30,7 +31,7 @@ async def version(cell: CellVerbs) -> None:
     agreed = [
         frame.message["result"]["protocolVersion"]
         for frame in cell.trace.frames
-        if frame.direction == "out" and "protocolVersion" in (frame.message.get("result") or {})
+        if frame.direction == "out" and "protocolVersion" in mapping(frame.message.get("result"))
     ]
     expect(agreed and set(agreed) == {cell.revision}, f"the revision agreed on was {agreed}, not {cell.revision}")
 
@@ -52,7 +53,7 @@ async def stateless(cell: CellVerbs) -> None:
     expect(text in run.result("echo"), "the model was not shown what the server returned")
     key = "io.modelcontextprotocol/protocolVersion"
     calls = cell.trace.requests("tools/call")
-    spoken = [((each.message.get("params") or {}).get("_meta") or {}).get(key) for each in calls]
+    spoken = [mapping(mapping(each.message.get("params")).get("_meta")).get(key) for each in calls]
     expect(spoken == [STATELESS], f"the call was made in revision {spoken}")
 
 
@@ -119,7 +120,8 @@ async def honest_capabilities(cell: CellVerbs) -> None:
 async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
-    After a run with one call, and nothing else to do, every server process that the agent started has to end.
+    After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
+    everything else that the agent's own command started, where it is one.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
     started = [each for each in cell.trace.processes if each.event == "started"]
@@ -127,3 +129,5 @@ async def shutdown(cell: CellVerbs) -> None:
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
     left = len(cell.trace.open_sessions())
     expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+    stayed = await cell.leftovers(SHUTDOWN_SECONDS)
+    expect(not stayed, f"the run left {', '.join(stayed)} running")

@@ -10,6 +10,7 @@ from matrix.capabilities.schema import accepts
 from matrix.capabilities.verbs import CellVerbs, Probe, Run, expect
 from matrix.lab.script import Call, Turn, call_with, say
 from matrix.lab.scripted_model import find_tool
+from matrix.shapes import mapping, sequence
 
 RUNS = 8
 
@@ -25,7 +26,7 @@ async def discovery(cell: CellVerbs) -> None:
     run = await cell.ask(_first(cell))
     own = {tool.name for tool in alone.offered}
     offered = [tool for tool in run.offered if tool.name not in own]
-    listed = cell.trace.listed_tools()
+    listed = cell.trace.listed()
     missing = sorted(name for name in listed if find_tool(Call(name), offered) is None)
     expect(not missing, f"{len(missing)} of the server's {len(listed)} tools were not offered: {', '.join(missing)}")
     expect(
@@ -42,23 +43,20 @@ async def schema(cell: CellVerbs) -> None:
     arguments of every probe.
     """
     run = await cell.ask(_first(cell))
-    listed = {
-        tool["name"]: tool
-        for frame in cell.trace.frames
-        if frame.direction == "out"
-        for tool in (frame.message.get("result") or {}).get("tools") or []
-    }
-    for name, tool in sorted(listed.items()):
-        offered = next((each for each in run.offered if each.name == find_tool(Call(name), run.offered)), None)
+    for name, tool in sorted(cell.trace.listed().items()):
+        offered = next(
+            (each for each in run.offered if each.name == find_tool(Call(name, server=cell.servers[0]), run.offered)),
+            None,
+        )
         if offered is None:
             continue  # real.discovery tells of it
-        wanted = tool.get("inputSchema") or {}
-        lost = sorted(set(wanted.get("properties") or {}) - set(offered.schema.get("properties") or {}))
+        wanted = mapping(tool.get("inputSchema"))
+        lost = sorted(set(mapping(wanted.get("properties"))) - set(mapping(offered.schema.get("properties"))))
         expect(not lost, f"the offered schema of {name} lost {', '.join(lost)}")
-        free = sorted(set(wanted.get("required") or ()) - set(offered.schema.get("required") or ()))
+        free = sorted(set(sequence(wanted.get("required"))) - set(sequence(offered.schema.get("required"))))
         expect(not free, f"the offered schema of {name} no longer requires {', '.join(free)}")
     for probe in cell.probes():
-        name = find_tool(Call(probe.tool), run.offered)
+        name = find_tool(Call(probe.tool, server=cell.servers[0]), run.offered)
         for offered in run.offered:
             if offered.name == name:
                 accepts(offered, probe.arguments)
@@ -71,7 +69,7 @@ async def invocation(cell: CellVerbs) -> None:
     The probes are called in one run, one after the other, each with a token of this run.
     """
     probes = cell.probes()
-    run = await cell.ask(*(call_with(probe.tool, probe.arguments) for probe in probes))
+    run = await cell.ask(*(_call(cell, probe) for probe in probes))
     _answered(run, probes)
 
 
@@ -82,9 +80,7 @@ async def concurrent(cell: CellVerbs) -> None:
     Eight runs of the agent call the first two probes together, each with a token of its own.
     """
     sets = [cell.probes(number)[:2] for number in range(RUNS)]
-    runs = await cell.gather(
-        *(cell.ask(*(call_with(probe.tool, probe.arguments) for probe in probes)) for probes in sets)
-    )
+    runs = await cell.gather(*(cell.ask(*(_call(cell, probe) for probe in probes)) for probes in sets))
     for run, probes in zip(runs, sets, strict=True):
         _answered(run, probes)
 
@@ -100,11 +96,17 @@ async def shutdown(cell: CellVerbs) -> None:
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
     expect(gone, f"the server's process still ran {SHUTDOWN_SECONDS:g} s after the run")
+    stayed = await cell.leftovers(SHUTDOWN_SECONDS)
+    expect(not stayed, f"the run left {', '.join(stayed)} running")
 
 
 def _first(cell: CellVerbs) -> Turn:
-    probe = cell.probes()[0]
-    return call_with(probe.tool, probe.arguments)
+    return _call(cell, cell.probes()[0])
+
+
+def _call(cell: CellVerbs, probe: Probe) -> Turn:
+    """Call a probe's tool, of this server: an agent may have a tool of that name itself."""
+    return call_with(probe.tool, probe.arguments, on=cell.servers[0])
 
 
 def _answered(run: Run, probes: Sequence[Probe]) -> None:
@@ -113,6 +115,11 @@ def _answered(run: Run, probes: Sequence[Probe]) -> None:
         expect(each is not None, f"the model was never shown the result of {probe.tool}")
         text = "" if each is None else each.text
         expect(
-            probe.contains in text or probe.contains in text.replace("\\n", "\n").replace('\\"', '"'),
+            _squeezed(probe.contains) in _squeezed(text),
             f"{probe.tool} answered {text[:160]!r}, which does not hold {probe.contains!r}",
         )
+
+
+def _squeezed(text: str) -> str:
+    """Take out what agents may change when they hand a result on as JSON: white space, escapes, quotes' slashes."""
+    return "".join(text.replace("\\n", " ").replace("\\", "").split())

@@ -113,13 +113,10 @@ def _offered(cell: CellVerbs, offered: tuple[OfferedTool, ...], tool: str) -> Of
 
 
 def _valid(schema: Mapping[str, Any], example: Mapping[str, Any]) -> bool:
-    import jsonschema  # noqa: PLC0415  (listing the capabilities must stay light)
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (listing the capabilities must stay light)
 
-    try:
-        jsonschema.Draft202012Validator(dict(schema)).validate(dict(example))
-    except jsonschema.ValidationError:
-        return False
-    return True
+    validator: Any = Draft202012Validator(dict(schema))
+    return bool(validator.is_valid(dict(example)))
 
 
 def accepts(tool: OfferedTool, example: Mapping[str, Any]) -> None:

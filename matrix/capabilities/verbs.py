@@ -154,6 +154,10 @@ class CellVerbs(Asking, Protocol):
         """Await these together; the first failure ends the cell."""
         ...
 
+    async def leftovers(self, seconds: float) -> Sequence[str]:
+        """Return the names of the processes that the runs' own commands left, and that do not end in time."""
+        ...
+
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Return the rules of the agent's provider that these tools break."""
         ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from matrix.adapters.base import Answer, CannotStart, Instance, Model, Task, base_url
+from matrix.adapters.base import Answer, CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.capabilities.verbs import Probe, Run, ServerFault, Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
 from matrix.lab.attachment import LAB_FAULT
@@ -27,6 +27,8 @@ from matrix.redaction import one_sentence
 T = TypeVar("T")
 Starter = Callable[[Mapping[str, Any]], Awaitable[Instance]]
 TEARDOWN_SECONDS = 10.0
+LEFTOVER_SECONDS = 1.0
+"""How long what a command has left behind may take to end before the evidence notes it."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class RunningCell:
 
     async def _tear_down(self, work: asyncio.Future[Any]) -> None:
         await _cancelled(work)
+        with suppress(Exception):
+            left = await self.leftovers(LEFTOVER_SECONDS)
+            self.trace.notes += [f"left running after the run: {name}" for name in left]
         for asked in self._asked:
             with suppress(Exception):
                 async with asyncio.timeout(TEARDOWN_SECONDS):
@@ -176,7 +181,7 @@ class RunningCell:
 
     async def another(self, *, with_servers: bool = True) -> Asked:
         """Make one more instance of the agent."""
-        entries = self._entries if with_servers else {}
+        entries: Mapping[str, Any] = self._entries if with_servers else {}
         try:
             instance = await self._setting.start(entries)
         except CannotStart as problem:
@@ -194,6 +199,12 @@ class RunningCell:
         finally:
             for task in tasks:
                 await _cancelled(task)
+
+    async def leftovers(self, seconds: float) -> Sequence[str]:
+        """Return the names of the processes that the runs' own commands left, and that do not end in time."""
+        owners = [each.instance for each in self._asked if isinstance(each.instance, OwnsProcesses)]
+        found = await self.gather(*(each.leftovers(seconds) for each in owners))
+        return sorted(name for names in found for name in names)
 
     async def _agent(self) -> Asked:
         if self._first is None:

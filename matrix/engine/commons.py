@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from matrix.engine.process import context
 from matrix.engine.serve_commons import serve
@@ -18,7 +19,7 @@ class Commons:
         self._scratch = scratch
         self.url = ""
 
-    def __enter__(self) -> Commons:
+    def __enter__(self) -> Self:
         forking = context()
         self._pipe, theirs = forking.Pipe()
         self._process = forking.Process(target=serve, args=(self._stub, self._scratch, theirs), daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from multiprocessing.connection import Connection
@@ -18,10 +19,8 @@ def enter(job: Job, pipe: Connection, mark: str) -> None:
     os.environ[MARK] = mark
     if job.scratch is not None:
         tempfile.tempdir = str(job.scratch)
-    try:
+    with contextlib.suppress(OSError):  # not on Linux, or not allowed to
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
-    except OSError:
-        pass  # not on Linux, or not allowed to
     from matrix.engine import worker  # noqa: PLC0415  (heavy; already there when forked from the fork server)
 
     worker.main(job, pipe)

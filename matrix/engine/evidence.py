@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from matrix.lab.trace import ModelExchange, Trace
 from matrix.model import Capability, Outcome
 from matrix.redaction import redact
+from matrix.shapes import mapping, sequence
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""
@@ -59,8 +61,8 @@ def _exchange(each: ModelExchange) -> dict[str, Any]:
 def _cut(value: Any) -> Any:
     if isinstance(value, str) and len(value) > TEXT_LIMIT:
         return f"{value[:TEXT_LIMIT]}… ({len(value)} characters in all)"
-    if isinstance(value, dict):
-        return {str(key): _cut(each) for key, each in value.items()}
+    if isinstance(value, Mapping):
+        return {key: _cut(each) for key, each in mapping(cast("object", value)).items()}
     if isinstance(value, list):
-        return [_cut(each) for each in value]
+        return [_cut(each) for each in sequence(cast("object", value))]
     return value

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from matrix.engine.commons import Commons
 from matrix.engine.events import Event, Finished, Started
 from matrix.engine.messages import CannotLoad, Done, Job, Ready, WorkerFault
-from matrix.engine.process import WorkerProcess, start
+from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
 from matrix.model import Agent, Capability, Cell, Outcome, Plan, Planned, Verdict
 
 CELLS_PER_WORKER = 4
@@ -30,12 +30,16 @@ SAME_END_LIMIT = 3
 
 @dataclass(frozen=True)
 class Options:
-    """How a plan is run; `jobs` is the number of workers at once."""
+    """How a plan is run; `jobs` is the number of workers at once.
+
+    `grace` is how many seconds after a cell's deadline its worker may take to say so.
+    """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
     repeat: int = 1
     live: bool = False
     real: Path | None = None
+    grace: float = GRACE_SECONDS
 
 
 @dataclass
@@ -69,7 +73,7 @@ class LocalEngine:
         self._commons: Commons | None = None
         self._party = 1
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Generator[Event]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
         try:
             for planned in self._plan.cells:
@@ -128,7 +132,7 @@ class LocalEngine:
                 cell = lane.alone.popleft()
             else:
                 return
-            worker.ask(cell, self._capability(cell).deadline)
+            worker.ask(cell, self._capability(cell).deadline, self._options.grace)
             yield Started(cell)
 
     def _listen(self) -> Iterator[Event]:

@@ -25,10 +25,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Ask:
-    """Put this cell's question; `number` is unique within the worker."""
+    """Put this cell's question; `number` is unique within the worker, `deadline` in seconds and the plan's own."""
 
     cell: Cell
     number: int
+    deadline: float
 
 
 @dataclass(frozen=True)

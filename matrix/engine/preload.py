@@ -3,22 +3,17 @@
 No thread may be alive after these imports: workers are forked from here.
 """
 
-import contextlib
+import importlib
 
-import jsonschema
-import mcp
-import mcp.client.sse
-import mcp.client.streamable_http
-import mcp.server.lowlevel
-import pydantic_ai
-import pydantic_ai.mcp
-import uvicorn
+from matrix.discovery import find_capabilities
 
-import matrix.adapters.control
-import matrix.engine.cell
-import matrix.engine.worker
-
-with contextlib.suppress(ImportError):
-    import pydantic_ai.models.openai
-
-__all__ = ["jsonschema", "matrix", "mcp", "pydantic_ai", "uvicorn"]
+find_capabilities()
+for _name in (
+    "jsonschema",
+    "matrix.adapters.control",
+    "matrix.adapters.pydantic_ai",
+    "matrix.engine.worker",
+    "pydantic_ai.models.openai",
+    "uvicorn",
+):
+    importlib.import_module(_name)

@@ -10,8 +10,9 @@ import signal
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import Any, TypeAlias, cast
 
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job, Stop
@@ -21,6 +22,9 @@ PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
 """How long after a cell's deadline its worker may take to say so; then it is taken for blocked."""
 START_SECONDS = 120.0
+
+
+Pipe: TypeAlias = "Connection[Any, Any]"
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,19 @@ class WorkerProcess:
 
     job: Job
     process: ForkServerProcess
-    pipe: Connection
+    pipe: Pipe
     mark: str
     in_flight: dict[str, InFlight] = field(default_factory=dict[str, InFlight])
     ready_by: float = 0.0
     is_ready: bool = False
     asked: int = 0
 
-    def ask(self, cell: Cell, deadline: float) -> None:
+    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS) -> None:
         """Put a cell's question; a worker that has died shows so by its sentinel."""
         self.asked += 1
-        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + GRACE_SECONDS)
+        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + grace)
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked))
+            self.pipe.send(Ask(cell, self.asked, deadline))
 
     @property
     def overdue(self) -> bool:
@@ -77,7 +81,7 @@ class WorkerProcess:
         sweep(self.mark)
 
 
-def context() -> multiprocessing.context.ForkServerContext:
+def context() -> ForkServerContext:
     """Return the fork server's context: heavy imports are paid there, once for all workers."""
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
@@ -89,10 +93,12 @@ def start(job: Job) -> WorkerProcess:
     forking = context()
     ours, theirs = forking.Pipe()
     mark = secrets.token_hex(8)
-    process = forking.Process(target=entry.enter, args=(job, theirs, mark), name=f"worker {job.agent.name}")
+    process: ForkServerProcess = forking.Process(
+        target=entry.enter, args=(job, theirs, mark), name=f"worker {job.agent.name}"
+    )
     process.start()
     theirs.close()
-    return WorkerProcess(job, process, ours, mark, ready_by=time.monotonic() + START_SECONDS)
+    return WorkerProcess(job, process, cast("Pipe", ours), mark, ready_by=time.monotonic() + START_SECONDS)
 
 
 def sweep(mark: str) -> None:

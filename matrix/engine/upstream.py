@@ -11,6 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from matrix.capabilities.verbs import ServerFault
 from matrix.lab.real import Prepared, RealServer, prepare
@@ -25,7 +26,7 @@ class Upstreams:
         self._running: dict[str, tuple[subprocess.Popen[bytes], Prepared]] = {}
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Upstreams:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

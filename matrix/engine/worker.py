@@ -11,6 +11,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,9 @@ from matrix.adapters.command import CommandInstance
 from matrix.capabilities.verbs import Probe
 from matrix.discovery import Broken, find_capabilities, load, load_real, load_stub
 from matrix.engine.cell import Setting, execute
+from matrix.engine.entry import MARK
 from matrix.engine.messages import Ask, CannotLoad, Done, Job, Ready, Stop, WorkerFault
+from matrix.engine.process import sweep
 from matrix.engine.upstream import Upstreams
 from matrix.lab.lab import Lab, Wanted
 from matrix.lab.protocols.base import WireResponse
@@ -105,7 +108,9 @@ class Worker:
                     loop.call_soon_threadsafe(incoming.put_nowait, message)
                     if isinstance(message, Stop):
                         return
-            os._exit(0)  # the parent is gone
+            # The parent is gone: so must be everything that carries our mark, ourselves included.
+            sweep(os.environ[MARK])
+            os._exit(0)
 
         threading.Thread(target=read, name="questions", daemon=True).start()
         running: set[asyncio.Task[None]] = set()
@@ -117,13 +122,13 @@ class Worker:
             await asyncio.wait(running)
 
     async def _one(self, ask: Ask) -> None:
-        capability = self._capabilities[ask.cell.capability]
+        capability = replace(self._capabilities[ask.cell.capability], deadline=ask.deadline)
         outcome, evidence = await execute(ask.cell, capability, self._setting, ask.number)
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 
     def _wanted(self, cell: Cell, capability: Capability, root: Path) -> Sequence[Wanted]:
-        headers = HEADERS if cell.transport != "stdio" else {}
+        headers: Mapping[str, str] = HEADERS if cell.transport != "stdio" else {}
         if capability.together and self._job.commons is not None:
             return [Wanted(capability.servers[0], upstream=self._job.commons, headers=headers)]
         if capability.real:
@@ -171,11 +176,13 @@ def starter(agent: Agent) -> Callable[[Lab], Starter]:
 
 
 def _takes_a_task(target: Any) -> bool:
-    if not callable(target) or not hasattr(target, "__call__") or type(target).__module__.startswith("pydantic_ai"):
+    kind = type(cast("object", target))
+    if not callable(target) or kind.__module__.startswith("pydantic_ai"):
         return False
+    signature = inspect.signature(cast("Callable[..., Any]", cast("object", target)))
     required = [
         name
-        for name, each in inspect.signature(target).parameters.items()
+        for name, each in signature.parameters.items()
         if each.default is each.empty and each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
     ]
     return len(required) == 1 and required[0] != "mcp_servers"

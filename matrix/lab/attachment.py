@@ -7,10 +7,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from matrix.lab.revision import Admission
 from matrix.lab.trace import Frame, ProcessEvent, Trace
+from matrix.shapes import mapping, sequence
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server as SdkServer
@@ -62,9 +63,9 @@ class Attachment:
 
     def record(self, session: str, direction: str, message: Any) -> None:
         """Record one JSON-RPC message (or a batch of them)."""
-        for each in message if isinstance(message, list) else [message]:
-            if isinstance(each, dict):
-                self.trace.add(Frame(self.trace.now(), self.server, session, direction, each))
+        for each in sequence(message) or [message]:
+            if found := mapping(each):
+                self.trace.add(Frame(self.trace.now(), self.server, session, direction, found))
 
     def record_line(self, session: str, direction: str, line: bytes) -> None:
         """Record a line of a stdio server; what is no JSON is noted as noise."""
@@ -82,7 +83,7 @@ class Attachment:
         """Return the exit code of a stub that ended by this exception; unless it meant to die, note our fault."""
         meant = problem
         while isinstance(meant, BaseExceptionGroup):
-            meant = meant.exceptions[0]
+            meant = cast("BaseExceptionGroup[BaseException]", meant).exceptions[0]
         if self.room is not None and self.room.facts.get("died"):
             return 1
         self.trace.notes.append(f"{LAB_FAULT} the stub {self.server} ended by {type(meant).__name__}: {meant}")
@@ -93,7 +94,7 @@ class Attachment:
         self.trace.add(ProcessEvent(self.trace.now(), self.server, session, event, pid, detail))
 
 
-class LineWriter(io.TextIOBase):
+class LineWriter(io.StringIO):
     """A text stream that hands whole writes to a function: a stub's stderr, wherever that leads."""
 
     def __init__(self, write: Callable[[str], None]) -> None:

@@ -6,7 +6,7 @@ in other processes, and `/site/PAGE` a small page for servers that fetch.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,6 @@ from mcp.shared.message import SessionMessage
 from matrix.lab.attachment import Asgi, Attachment
 from matrix.lab.real import site_page
 from matrix.lab.recorder import Receive, Recorded, Scope, Send, read_body, respond
-from matrix.lab.revision import SILENCE
 from matrix.lab.scripted_model import Conversation
 
 
@@ -62,7 +61,7 @@ class HttpEnd:
         await send({"type": "http.response.body", "body": b""})
 
     @asynccontextmanager
-    async def serving(self, attachment: Attachment, transport: str) -> AsyncIterator[None]:
+    async def serving(self, attachment: Attachment, transport: str) -> AsyncGenerator[None]:
         """Serve an attachment for as long as the context is open."""
         async with AsyncExitStack() as stack:
             if attachment.upstream is not None:
@@ -126,9 +125,8 @@ async def _serve_recorded(attachment: Attachment, session: str, read: Any, write
                 await inward.send(SessionMessage(message, metadata=item.metadata))
 
     async def reply(answer: Mapping[str, Any]) -> None:
-        if answer is not SILENCE:
-            message = types.jsonrpc_message_adapter.validate_python(answer, by_name=False)
-            await write_stream.send(SessionMessage(message))
+        message = types.jsonrpc_message_adapter.validate_python(answer, by_name=False)
+        await write_stream.send(SessionMessage(message))
 
     async def give() -> None:
         async for item in outward:

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import uvicorn
 
@@ -71,7 +71,7 @@ class Lab:
         """Where the lab serves on loopback."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         self._thread.start()
         self.port = self._ready.result()
         return self

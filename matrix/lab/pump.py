@@ -12,11 +12,13 @@ stdin, and with a command also `o` from the server, `e` from its stderr, `z` its
 
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
 import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 def main() -> None:
@@ -29,7 +31,7 @@ def main() -> None:
     hello = {"key": key, "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
     lab.send(b"h", json.dumps(hello).encode() + b"\n")
     if command:
-        pump_child(lab, command)
+        os._exit(Child(lab, command).run())
     else:
         pump_lab(lab)
 
@@ -79,55 +81,74 @@ def pump_lab(lab: Link) -> None:
     os._exit(code)
 
 
-def pump_child(lab: Link, command: "list[str]") -> None:
-    """Run the server as our child, telling the lab of every line; it never outlives us, or the lab."""
-    child = subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    if child.stdin is None or child.stdout is None or child.stderr is None:
-        raise SystemExit(3)
+class Child:
+    """A real server as our child: every line is reported as it goes by; it never outlives us, or the lab."""
 
-    def end(*_: object) -> None:
-        child.kill()
-        os._exit(child.wait())
+    def __init__(self, lab: Link, command: "list[str]") -> None:
+        import subprocess  # noqa: PLC0415  (a third of our start-up, and stubs do without)
 
-    signal.signal(signal.SIGTERM, end)
+        self.lab = lab
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def watch() -> None:
-        while lab.link.recv(4096):
+    def run(self) -> int:
+        """Pump until the server ends; returns its exit code."""
+        import signal  # noqa: PLC0415
+
+        signal.signal(signal.SIGTERM, self.end)
+        errors = threading.Thread(target=self.copy, args=("stderr", sys.stderr.buffer, b"e"), daemon=True)
+        for thread in (
+            threading.Thread(target=self.watch, daemon=True),
+            threading.Thread(target=self.inward, daemon=True),
+            errors,
+        ):
+            thread.start()
+        self.copy("stdout", sys.stdout.buffer, b"o")
+        code = self.process.wait()
+        errors.join(2)
+        self.lab.send(b"z", str(code).encode())
+        return code if code >= 0 else 128 - code
+
+    def end(self, *_: object) -> None:
+        """End the server, and ourselves with it."""
+        self.process.kill()
+        os._exit(self.process.wait() & 0xFF)
+
+    def watch(self) -> None:
+        """End the server when the lab goes away."""
+        while self.lab.link.recv(4096):
             pass
-        end()
+        self.end()
 
-    def copy(source, target, kind: bytes) -> None:  # noqa: ANN001
-        for line in source:
-            lab.send(kind, line)
-            target.write(line)
-            target.flush()
-
-    def inward() -> None:
+    def copy(self, stream: str, target: "BinaryIO", kind: bytes) -> None:
+        """Hand on what the server writes, until it stops or nobody reads."""
+        source: BinaryIO = getattr(self.process, stream)
         try:
-            copy(sys.stdin.buffer, child.stdin, b"i")
-            lab.send(b"c", b"\n")
-            child.stdin.close()
+            for line in source:
+                self.lab.send(kind, line)
+                target.write(line)
+                target.flush()
+        except OSError:
+            self.process.kill()
+
+    def inward(self) -> None:
+        """Hand our stdin on; when the client closes it, the server has a while to end by itself."""
+        stdin = self.process.stdin
+        try:
+            for line in sys.stdin.buffer:
+                self.lab.send(b"i", line)
+                if stdin is not None:
+                    stdin.write(line)
+                    stdin.flush()
+            self.lab.send(b"c", b"\n")
+            if stdin is not None:
+                stdin.close()
         except OSError:
             pass
         try:
-            child.wait(5)
-        except subprocess.TimeoutExpired:
-            child.terminate()
-
-    threading.Thread(target=watch, daemon=True).start()
-    threading.Thread(target=inward, daemon=True).start()
-    errors = threading.Thread(target=copy, args=(child.stderr, sys.stderr.buffer, b"e"), daemon=True)
-    errors.start()
-    try:
-        copy(child.stdout, sys.stdout.buffer, b"o")
-    except OSError:
-        child.kill()
-    code = child.wait()
-    errors.join(2)
-    lab.send(b"z", str(code).encode())
-    os._exit(code if code >= 0 else 128 - code)
+            self.process.wait(5)
+        except Exception:  # noqa: BLE001  (subprocess.TimeoutExpired, whose module we would have to import)
+            self.process.terminate()
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ import json
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, cast
 
-import anyio
-
 from matrix.lab.attachment import Asgi, Attachment
-from matrix.lab.revision import SILENCE
 from matrix.lab.trace import HttpExchange
+from matrix.shapes import mapping
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]
@@ -27,6 +25,7 @@ class Recorded:
         self._posts = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record one exchange and hand it on, unless a server of this revision would not understand it."""
         attachment = self._attachment
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         body = await read_body(receive) if scope["method"] == "POST" else b""
@@ -38,8 +37,6 @@ class Recorded:
             refused = self._refusal(headers, cast("dict[str, Any]", message))
             if refused is not None:
                 exchange.frames_in()
-                if refused is SILENCE:
-                    await anyio.sleep_forever()
                 status = 400 if attachment.admission.refuses_header(headers.get("mcp-protocol-version")) else 200
                 await respond(exchange.watching(send), status, json.dumps(refused).encode(), "application/json")
                 return
@@ -71,6 +68,7 @@ class _Exchange:
         self._headers = headers
         self._wire_id = wire_id
         self._message = message
+        self._rpc_method: str | None = mapping(message).get("method")
         self._buffer = b""
         self._streamed = False
         self._frames_recorded = False
@@ -83,7 +81,8 @@ class _Exchange:
 
     def watching(self, send: Send, *, frames: bool = True) -> Send:
         """Return a `send` that records what passes through it."""
-        if (frames and "mcp-session-id" in self._headers) or (frames and isinstance(self._message, dict) and self._message.get("method") != "initialize"):
+        # Of `initialize` the session is known only by its response.
+        if frames and ("mcp-session-id" in self._headers or self._rpc_method != "initialize"):
             self.frames_in()
 
         async def watched(event: Any) -> None:
@@ -99,11 +98,8 @@ class _Exchange:
 
     def _head(self, event: Mapping[str, Any]) -> None:
         sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event["headers"]}
-        # `initialize` opens the session: only the response's header says which one.
         self._wire_id = sent.get("mcp-session-id") or self._wire_id
         self._streamed = sent.get("content-type", "").startswith("text/event-stream")
-        message = self._message
-        rpc_method = message.get("method") if isinstance(message, dict) else None
         attachment = self._attachment
         attachment.trace.add(
             HttpExchange(
@@ -113,7 +109,7 @@ class _Exchange:
                 self._scope["path"].replace(attachment.key, attachment.server),
                 self._headers,
                 event["status"],
-                rpc_method,
+                self._rpc_method,
             )
         )
 
@@ -130,6 +126,7 @@ class _Exchange:
 
 
 async def read_body(receive: Receive) -> bytes:
+    """Return the whole body of a request, or what had come when the client left."""
     body = b""
     while True:
         event = await receive()
@@ -162,6 +159,7 @@ def _with_length(scope: Scope, body: bytes) -> Scope:
 
 
 def read_json(body: bytes) -> Any:
+    """Return the body as JSON, None where it is none."""
     try:
         return json.loads(body) if body.strip() else None
     except ValueError:
@@ -169,6 +167,7 @@ def read_json(body: bytes) -> Any:
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: str) -> None:
+    """Send a whole response."""
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

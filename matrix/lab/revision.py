@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from matrix.model import ANY_REVISION, REVISIONS, STATELESS
+from matrix.shapes import mapping
 
 METHOD_NOT_FOUND = -32601
 UNSUPPORTED_PROTOCOL_VERSION = -32022
 """Revision 2026-07-28, basic/versioning; `mcp_types.UNSUPPORTED_PROTOCOL_VERSION`."""
-
-SILENCE: Mapping[str, Any] = {}
-"""The answer of a server that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,14 @@ class Admission:
         return self.revision == STATELESS
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the answer to a message that this server does not understand, SILENCE, or None to pass it on."""
+        """Return the answer to a message that this server does not understand, or None to pass it on."""
         method = message.get("method")
         if self.revision == ANY_REVISION or self.own:
             return None
         if self.stateless:
             if method == "initialize":
-                params: Mapping[str, Any] = message.get("params") or {}
-                data = {"supported": [STATELESS], "requested": params.get("protocolVersion", "")}
+                asked = mapping(message.get("params")).get("protocolVersion", "")
+                data = {"supported": [STATELESS], "requested": asked}
                 return _error(message, UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version", data)
             return None
         if method != "server/discover":
@@ -52,7 +50,7 @@ class Admission:
         """Return the message as the SDK's server may see it: `initialize` asks for at most our revision."""
         if message.get("method") != "initialize" or self.revision not in REVISIONS or self.stateless:
             return message
-        asked = (message.get("params") or {}).get("protocolVersion")
+        asked = mapping(message.get("params")).get("protocolVersion")
         if asked in REVISIONS and REVISIONS.index(asked) <= REVISIONS.index(self.revision):
             return message
         changed: dict[str, Any] = copy.deepcopy(dict(message))

@@ -105,24 +105,20 @@ class Conversation:
 def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
     """Return the name under which the wanted tool is offered, or None.
 
-    First by the marker that stubs put into descriptions, then by the exact name, then by a name that ends in it
-    once every character outside [A-Za-z0-9] is taken for the same separator (`srv__tool`, `mcp_srv_tool`).
+    First by the marker that stubs put into descriptions. Then by name, every character outside [A-Za-z0-9] taken
+    for the same separator: the server's name and the tool's (`srv__tool`, `mcp_srv_tool`) where the server is
+    named, else the very name, else a name that ends in it.
     """
     for tool in offered:
         for server, name in re.findall(r"\[mcp:([^/\]]+)/([^\]]+)\]", tool.description):
             if name == wanted.tool and wanted.server in {None, server}:
                 return tool.name
-    if wanted.server is None:
-        for tool in offered:
-            if tool.name == wanted.tool:
-                return tool.name
     plain = _plain(wanted.tool)
-    ends = [tool.name for tool in offered if _plain(tool.name).endswith("_" + plain)]
-    if wanted.server is not None:
-        ends = [name for name in ends if _plain(wanted.server) in _plain(name)]
-    else:
-        ends += [tool.name for tool in offered if _plain(tool.name) == plain]
-    return min(ends, key=len, default=None)
+    ends = [tool.name for tool in offered if _plain(tool.name).endswith(f"_{plain}")]
+    of_server = [name for name in ends if wanted.server is not None and _plain(wanted.server) in _plain(name)]
+    exact = [tool.name for tool in offered if tool.name == wanted.tool]
+    same = [tool.name for tool in offered if _plain(tool.name) == plain]
+    return next((min(names, key=len) for names in (of_server, exact, same, ends) if names), None)
 
 
 def _plain(name: str) -> str:

@@ -22,7 +22,6 @@ from mcp.shared.message import SessionMessage
 
 from matrix.lab import pump
 from matrix.lab.attachment import Attachment, LineWriter
-from matrix.lab.revision import SILENCE
 
 _LINE_LIMIT = 256 * 1024 * 1024
 _LOG = logging.getLogger(__name__)
@@ -152,7 +151,7 @@ class Pumped:
             if admitted is not raw:
                 message = types.jsonrpc_message_adapter.validate_python(admitted, by_name=False)
             await inward.send(SessionMessage(message))
-        elif answer is not SILENCE:
+        else:
             await self._send(json.dumps(answer).encode())
 
     async def _write(self, outward: MemoryObjectReceiveStream[SessionMessage]) -> None:

@@ -7,8 +7,7 @@ else is refused with a sentence that says so.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -24,17 +23,17 @@ CURRENT: ContextVar[Conversation | None] = ContextVar("CURRENT", default=None)
 """The run that the current task belongs to; tasks and threads that an agent starts inherit it."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-Play = Callable[[Conversation, str, bytes], "asyncio.Future[WireResponse]"]
+Play = Callable[[Conversation, str, bytes], Awaitable[WireResponse]]
 
 
 @contextmanager
-def tapped(play: Play, services: Callable[[respx.MockRouter], None] | None) -> Iterator[None]:
+def tapped(play: Play, services: Callable[[respx.MockRouter], None] | None) -> Generator[None]:
     """Tap this process: `play` answers a conversation's model request, `services` adds the agent's REST services."""
     passed_on = httpx2.AsyncHTTPTransport.handle_async_request
 
-    async def handle(transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> httpx2.Response:
+    async def handle(self: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> httpx2.Response:
         if request.url.host in LOOPBACK:
-            return await passed_on(transport, request)
+            return await passed_on(self, request)
         conversation = CURRENT.get()
         if conversation is None or protocol_for(request.url.path) is None:
             raise httpx2.ConnectError(_refusal(request.url.host), request=request)

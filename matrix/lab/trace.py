@@ -15,6 +15,7 @@ from typing import Any
 
 from matrix.lab.protocols.base import OfferedTool, ShownResult
 from matrix.lab.script import Turn
+from matrix.shapes import mapping, sequence
 
 
 @dataclass(frozen=True)
@@ -186,24 +187,18 @@ class Trace:
         started = {each.session for each in self.processes if each.event == "started"}
         return sorted(started - {each.session for each in self.processes if each.event == "ended"})
 
-    def listed_tools(self, server: str | None = None) -> list[str]:
-        """Return every tool name that the servers listed, in order, once."""
-        names = [
-            tool["name"]
+    def listed(self, server: str | None = None) -> dict[str, Mapping[str, Any]]:
+        """Return every tool that the servers listed, by name, in order."""
+        return {
+            str(mapping(tool).get("name")): mapping(tool)
             for frame in self.frames
             if frame.direction == "out" and (server is None or frame.server == server)
-            for tool in _result(frame).get("tools") or []
-        ]
-        return list(dict.fromkeys(names))
+            for tool in sequence(mapping(frame.message.get("result")).get("tools"))
+        }
 
 
 def _params(frame: Frame) -> Mapping[str, Any]:
-    return frame.message.get("params") or {}
-
-
-def _result(frame: Frame) -> Mapping[str, Any]:
-    result = frame.message.get("result")
-    return result if isinstance(result, Mapping) else {}
+    return mapping(frame.message.get("params"))
 
 
 def _server_call(frame: Frame, answer: Frame | None) -> ServerCall:
@@ -212,7 +207,7 @@ def _server_call(frame: Frame, answer: Frame | None) -> ServerCall:
         server=frame.server,
         session=frame.session,
         tool=str(params.get("name")),
-        arguments=params.get("arguments") or {},
+        arguments=mapping(params.get("arguments")),
         started=frame.at,
         ended=None if answer is None else answer.at,
         result=None if answer is None else answer.message.get("result"),

@@ -17,6 +17,11 @@ _SIGN = {
     Verdict.ERRORED: "🟣",
 }
 
+LEGEND = (
+    "Each cell: passed/asked. 🟢 all passed · 🔴 failed or timed out · 🟡 flaky · 🟣 our fault or the server's · "
+    "– nothing to ask."
+)
+
 
 def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
     """Return the page; deterministic but for the header's versions and time."""
@@ -26,9 +31,8 @@ def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
     parts = [
         "# Agent matrix",
         _versions(matrix),
-        "Each cell: passed/asked. 🟢 all passed · 🔴 failed or timed out · 🟡 flaky · 🟣 our fault or the server's · "
-        "– nothing to ask.",
-        tabulate(table, headers=["agent", *groups], tablefmt="pipe", disable_numparse=True, colalign=None),
+        LEGEND,
+        tabulate(table, headers=["agent", *groups], tablefmt="pipe", disable_numparse=True),
         "## By capability",
         _by_capability(matrix, severities),
     ]

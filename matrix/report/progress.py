@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -20,7 +21,7 @@ class PlainProgress:
         self._done = 0
         self._all = 0
 
-    def __enter__(self) -> PlainProgress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +60,7 @@ class LiveProgress:
         self._done = self._all = self._failing = self._known = 0
         self._note = ""
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

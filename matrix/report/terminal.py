@@ -31,8 +31,7 @@ def render(
     known = [each for each in told if each.expected is not None]
     skipped = [each for each in told if each.verdict is Verdict.SKIPPED and each.expected is None]
     parts: list[RenderableType] = [_table(matrix)]
-    for each in fresh:
-        parts.append(_item(each))
+    parts += [_item(each) for each in fresh]
     if known:
         parts.append(Text(f"\n{len(known)} known (in the baseline, with the reason why):", style="bold"))
         parts += [_known(each) for each in known]

@@ -1,15 +1,15 @@
 """How each bundled agent wires the MCP servers that it is handed."""
 
 import os
-from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from pydantic_ai.models.function import FunctionModel
 
-from tests.agents.conftest import Scripted, serve
+from tests.agents.agent_helpers import Scripted, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -23,9 +23,7 @@ def build(name: str, **kwargs: Any) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["http", "sse"])
-async def test_a_remote_server_is_reached_by_its_transport_with_its_headers(
-    name: str, kind: str, play: Any
-) -> None:
+async def test_a_remote_server_is_reached_by_its_transport_with_its_headers(name: str, kind: str, play: Any) -> None:
     async with serve(kind) as remote:
         scripted = await play(
             build(name, mcp_servers={"paper": remote.spec(kind)}), ("paper_echo", {"text": "hi"}), NATIVE
@@ -96,20 +94,15 @@ async def test_an_agent_can_be_used_again_after_its_servers_were_closed(name: st
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_model_is_shown_a_tool_error_and_the_run_goes_on(name: str, play: Any) -> None:
     async with serve() as remote:
-        scripted = await play(
-            build(name, mcp_servers={"paper": remote.spec("http")}), ("paper_broken", {}), NATIVE
-        )
+        scripted = await play(build(name, mcp_servers={"paper": remote.spec("http")}), ("paper_broken", {}), NATIVE)
     assert "broken" in scripted.shown[0]
     assert scripted.shown[1] == "Stored under 'tea'."
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_only_genie_survives_a_dead_server(
-    name: str, play: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agents.sofia.patience.anyio.sleep", _no_sleep)
-    async with AsyncExitStack() as stack:
-        remote = await stack.enter_async_context(serve())
+async def test_only_genie_survives_a_dead_server(name: str, play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.sofia.agent.DELAYS", (0, 0, 0))
+    async with serve() as remote:
         dead = {"type": "http", "url": "http://127.0.0.1:9/mcp"}
         agent = build(name, mcp_servers={"dead": dead, "paper": remote.spec("http")})
         if name != "genie":
@@ -141,11 +134,10 @@ async def test_the_sub_agents_of_stan_work_on_his_own_connection(play: Any) -> N
         agent = build("stan", mcp_servers={"paper": remote.spec("http")})
         scripted = Scripted([("product_agent", {"input_text": "say hi"})])
         specialist = Scripted([("paper_echo", {"text": "hi"})])
-        from pydantic_ai.models.function import FunctionModel
 
         def both(messages: Any, info: Any) -> Any:
             mine = any(tool.name == "product_agent" for tool in info.function_tools)
-            return (scripted if mine else specialist)._answer(messages, info)
+            return (scripted if mine else specialist).answer(messages, info)
 
         result = await agent.run("go", model=FunctionModel(both))
         plain = len(remote.requests)
@@ -155,10 +147,6 @@ async def test_the_sub_agents_of_stan_work_on_his_own_connection(play: Any) -> N
     assert {"search_products", "get_product", "paper_echo"} <= set(specialist.offered)
     assert scripted.shown == ["done"]
     assert result.usage.requests == 4
-
-
-async def _no_sleep(_: float) -> None:
-    return None
 
 
 def _command_lines() -> list[str]:
