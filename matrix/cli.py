@@ -5,10 +5,12 @@ Nothing heavy is imported here: `--help`, `list` and `explain` answer at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,10 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MatrixError as problem:
         _complain(str(problem))
         code = 3
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`… | head`).
+    except SystemExit:
+        # So end click and rich where whoever read our output has seen enough (`… | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
+    except Exception:  # noqa: BLE001  (a fault of ours must not look like an agent's, which is what 1 says)
+        traceback.print_exc()
+        code = 3
     sys.exit(code or 0)
 
 
@@ -117,7 +122,6 @@ def run(
     from matrix.plan import Filters  # noqa: PLC0415
     from matrix.run import Request  # noqa: PLC0415
 
-    _check_choice("--transport", transports, ("stdio", "http", "sse"))
     filters = Filters(agents, servers, transports, capabilities, revisions, cells)
     request = Request(
         root=Path.cwd(),
@@ -135,20 +139,24 @@ def run(
 
 def _run_and_report(request: Any) -> int:
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
+    from matrix.results import severities, write_page  # noqa: PLC0415
     from matrix.run import run as run_matrix  # noqa: PLC0415
-    from matrix.run import severities  # noqa: PLC0415
 
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
         signal.signal(ending, signal.default_int_handler)
     console = _console()
     live = console.is_terminal and not console.is_dumb_terminal
-    with progress.LiveProgress(console) if live else progress.PlainProgress(console) as audience:
-        result = run_matrix(request, audience)
+    try:
+        with progress.LiveProgress(console) if live else progress.PlainProgress(console) as audience:
+            result = run_matrix(request, audience)
+    except SystemExit as unread:
+        # So ends rich where nobody reads what it prints any more: the run is cut short, as by Ctrl-C.
+        raise KeyboardInterrupt from unread
     known = severities(result.matrix)
-    page = markdown.render(result.matrix, known)
-    (request.output / "matrix.md").write_text(page, encoding="utf-8")
-    console.print(terminal.render(result.matrix, known, result.stale, output=str(request.output)))
+    write_page(request.output, markdown.render(result.matrix, known))
+    with contextlib.suppress(SystemExit):
+        console.print(terminal.render(result.matrix, known, result.stale, output=str(request.output)))
     return result.exit_code
 
 
@@ -157,53 +165,17 @@ def _run_and_report(request: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for scripts.")
 def list_(what: str, as_json: bool) -> None:
     """List the agents, servers or capabilities that are known here."""
-    rows = _rows(what)
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['note']}")
-
-
-def _rows(what: str) -> list[dict[str, Any]]:
     from matrix import discovery  # noqa: PLC0415
+    from matrix.report import catalogue  # noqa: PLC0415
 
     if what == "agents":
-        return [
-            {
-                "name": agent.name,
-                "note": f"broken: {agent.problem}" if agent.problem else agent.summary or agent.origin,
-                "origin": agent.origin,
-                "start": agent.target or " ".join(agent.command.argv if agent.command else ()),
-                "protocol": agent.protocol,
-                "problem": None if agent.problem is None else str(agent.problem),
-            }
-            for agent in discovery.find_agents(Path.cwd())
-        ]
-    if what == "servers":
-        return [
-            {
-                "name": server.name,
-                "note": f"({server.kind}; {', '.join(server.transports)}) {server.summary}",
-                "kind": server.kind,
-                "transports": list(server.transports),
-                "revisions": list(server.revisions),
-            }
-            for server in discovery.find_servers(discovery.real_servers_file())
-        ]
-    return [
-        {
-            "name": each.id,
-            "note": f"({each.severity.value}) {each.title}",
-            "severity": each.severity.value,
-            "title": each.title,
-            "servers": list(each.servers),
-            "transports": list(each.transports),
-            "revisions": list(each.revisions),
-        }
-        for each in discovery.find_capabilities()
-    ]
+        rows = [catalogue.agent_row(each) for each in discovery.find_agents(Path.cwd())]
+    elif what == "servers":
+        servers = discovery.find_servers(discovery.real_servers_file())
+        rows = [catalogue.server_row(each) for each in servers]
+    else:
+        rows = [catalogue.capability_row(each) for each in discovery.find_capabilities()]
+    click.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else catalogue.listing(rows))
 
 
 @cli.command()
@@ -212,20 +184,13 @@ def explain(capability: str) -> None:
     """Say what a pass of CAPABILITY means, why it matters, and how it is checked."""
     from matrix.discovery import find_capabilities  # noqa: PLC0415
     from matrix.plan import nearest  # noqa: PLC0415
+    from matrix.report import catalogue  # noqa: PLC0415
 
     known = {each.id: each for each in find_capabilities()}
     if capability not in known:
         msg = f"no capability is called {capability!r}{nearest(capability, known)}; see `matrix list capabilities`"
         raise UsageError(msg)
-    each = known[capability]
-    click.echo(f"{each.id} ({each.severity.value})\n\nA pass means: {each.title}")
-    if each.how:
-        click.echo(f"\nHow it is checked: {each.how}")
-    against = "every real server" if each.real else f"the stub {' and '.join(dict.fromkeys(each.servers))}"
-    click.echo(f"\nAgainst {against}, over {', '.join(each.transports)}; revisions {', '.join(each.revisions)}.")
-    if each.failures:
-        click.echo(f"\nWhy it matters: users reported it broken in {', '.join(each.failures)}.")
-    click.echo(f"\nAsk it: python -m matrix run --capability {each.id}")
+    click.echo(catalogue.explain(known[capability]))
 
 
 @cli.command()
@@ -336,10 +301,3 @@ def _shard(text: str) -> tuple[int, int]:
         msg = f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8"
         raise UsageError(msg)
     return int(part), int(parts)
-
-
-def _check_choice(option: str, values: Sequence[str], choices: Sequence[str]) -> None:
-    for value in values:
-        if value not in choices:
-            msg = f"{option} {value!r} is none of {', '.join(choices)}"
-            raise UsageError(msg)

@@ -12,6 +12,7 @@ import pkgutil
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -108,7 +109,9 @@ def load(import_string: str, folder: Path | None = None) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as problem:
-        mend = "correct the import string" if module_name.startswith(problem.name or " ") else "install it"
+        mend = "install it"
+        if problem.name is not None and f"{module_name}.".startswith(f"{problem.name}."):
+            mend = _shadowed(module_name, folder) or "correct the import string"
         msg = f"{module_name} cannot be imported: no module named {problem.name!r}"
         raise Broken(msg, mend) from problem
     except Exception as problem:
@@ -122,6 +125,15 @@ def load(import_string: str, folder: Path | None = None) -> Any:
             raise Broken(msg, f"name one that it has, such as {', '.join(sorted(public)[:3]) or 'a factory'}")
         found = getattr(found, attribute)
     return found
+
+
+def _shadowed(module_name: str, folder: Path | None) -> str | None:
+    """Tell how to mend a module that is there, but in a folder whose name an installed package has too."""
+    path = folder and folder.joinpath(*module_name.split("."))
+    if not path or not (path.is_dir() or path.with_suffix(".py").is_file()):
+        return None
+    top = module_name.partition(".")[0]
+    return f"another package is called {top!r}: add an __init__.py to the folder {top}"
 
 
 def load_stub(name: str) -> Stub:
@@ -183,7 +195,7 @@ def _named(text: str) -> Agent:
     name = registration_name(text)
     if text.endswith(".toml"):
         path = Path(text).resolve()
-        return from_toml(path, name, path.parent)
+        return replace(from_toml(path, name, path.parent), origin=f"--agent {text}")
     return from_mapping({"factory": text}, name, f"--agent {text}", Path.cwd())
 
 

@@ -109,6 +109,12 @@ class Agent:
     problem: Problem | None = None
 
     @property
+    def registration(self) -> str | None:
+        """What `--agent` has to be given again, where the agent is registered nowhere else."""
+        option, _, text = self.origin.partition(" ")
+        return text if option == "--agent" else None
+
+    @property
     def is_control(self) -> bool:
         """Whether this is the row without an agent."""
         return self.name == CONTROL
@@ -188,7 +194,7 @@ class Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
         found = re.fullmatch(r"([^:]+)::([^:]+)::([^\[]+)\[([^,\]]+),([^\]]+)\]", text)
         if found is None:
-            msg = f"{text!r} is no cell id; one looks like stan::invoke.round-trip::echo[http,2025-11-25]"
+            msg = f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"
             raise ValueError(msg)
         return cls(*found.groups())
 
@@ -232,11 +238,13 @@ class Outcome:
     evidence: str | None = None
     expected: str | None = None
     """Why this verdict was expected, where the baseline says so."""
+    registration: str | None = None
 
     @property
     def reproduce(self) -> str:
         """The command that puts this one question again."""
-        return f"python -m matrix run --cell '{self.cell.id}'"
+        agent = f"--agent {self.registration} " if self.registration else ""
+        return f"python -m matrix run {agent}--cell '{self.cell.id}'"
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, Agent, Capability, Cell, Plan, Planned, Server, Verdict
+from matrix.model import ANY_REVISION, TRANSPORTS, Agent, Capability, Cell, Plan, Planned, Server, Verdict
 
 
 @dataclass(frozen=True)
@@ -48,31 +48,27 @@ def make_plan(
     """
     filters = filters or Filters()
     machine = machine or Machine()
+    by_name = {server.name: server for server in servers}
+    every = [column for capability in capabilities for column in _columns(capability, by_name)]
     _known("agent", filters.agents, [agent.name for agent in agents])
     _known("server", filters.servers, [server.name for server in servers])
     _known("capability", filters.capabilities, [capability.id for capability in capabilities])
-    by_name = {server.name: server for server in servers}
-    columns = [
-        (capability, cell)
-        for capability in capabilities
-        for cell in _columns(capability, by_name)
-        if _wanted_column(cell, filters)
-    ]
-    chosen = [agent for agent in agents if _matches(agent.name, filters.agents)]
-    control = [agent for agent in agents if agent.is_control]
+    _known("transport", filters.transports, TRANSPORTS)
+    _known("revision", filters.revisions, sorted({column.revision for column in every}))
+    _known_cells(filters.cells, [replace(column, agent=agent.name) for agent in agents for column in every])
+    columns = [column for column in every if _wanted_column(column, filters)]
     asked: dict[str, Planned] = {}
     kept: set[str] = set()
-    for agent in chosen:
-        for _, column in columns:
-            cell = Cell(agent.name, column.capability, column.server, column.transport, column.revision)
-            if _matches_cell(cell, filters.cells):
-                asked[cell.id] = _planned(cell, agent, by_name, machine)
-                kept.add(cell.column)
-    for agent in control:
-        for _, column in columns:
-            cell = Cell(agent.name, column.capability, column.server, column.transport, column.revision)
+    for agent in agents:
+        if _matches(agent.name, filters.agents):
+            for cell in (replace(column, agent=agent.name) for column in columns):
+                if _matches_cell(cell, filters.cells):
+                    asked[cell.id] = _planned(cell, agent, by_name, machine)
+                    kept.add(cell.column)
+    for control in (agent for agent in agents if agent.is_control):
+        for cell in (replace(column, agent=control.name) for column in columns):
             if cell.column in kept:
-                asked.setdefault(cell.id, _planned(cell, agent, by_name, machine))
+                asked.setdefault(cell.id, _planned(cell, control, by_name, machine))
     if not asked:
         msg = _nothing_left(filters)
         raise UsageError(msg)
@@ -150,11 +146,21 @@ def _planned(cell: Cell, agent: Agent, servers: Mapping[str, Server], machine: M
     return Planned(cell)
 
 
+_LISTED = {"agent": "agents", "server": "servers", "capability": "capabilities"}
+
+
 def _known(noun: str, patterns: Sequence[str], names: Sequence[str]) -> None:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            listing = {"agent": "agents", "server": "servers", "capability": "capabilities"}[noun]
-            msg = f"no {noun} is called {pattern!r}{nearest(pattern, names)}; see `python -m matrix list {listing}`"
+            where = f"see `python -m matrix list {_LISTED[noun]}`" if noun in _LISTED else f"one of {', '.join(names)}"
+            msg = f"no {noun} is called {pattern!r}{nearest(pattern, names)}; {where}"
+            raise UsageError(msg)
+
+
+def _known_cells(patterns: Sequence[str], cells: Sequence[Cell]) -> None:
+    for pattern in patterns:
+        if not any(cell.matches(pattern) for cell in cells):
+            msg = f"no cell is called {pattern!r}{nearest(pattern, [cell.id for cell in cells])}"
             raise UsageError(msg)
 
 

@@ -6,9 +6,11 @@ Lines are written as cells end, so a killed run loses nothing, and without its f
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -36,18 +38,12 @@ class ResultsWriter:
         path = self.folder / FILE_NAME
         head: Mapping[str, Any] = {"kind": "header", "schema": SCHEMA_VERSION, **self._header}
         lines = [head, *map(as_line, self._kept)]
-        try:
+        with _writing_to(self.folder):
             if not self._kept:
                 shutil.rmtree(self.folder / EVIDENCE, ignore_errors=True)
             (self.folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
-            # What an interrupted run has left is replaced in one step: it is there before, or after.
-            fresh = path.with_suffix(".tmp")
-            fresh.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-            fresh.replace(path)
+            _replace(path, "".join(json.dumps(line) + "\n" for line in lines))
             self._file = path.open("a", encoding="utf-8")
-        except OSError as problem:
-            msg = f"cannot write to {self.folder}: {problem.strerror}; name another folder with --output"
-            raise UsageError(msg) from problem
         return self
 
     def write(self, outcome: Outcome, evidence: Any = None) -> Outcome:
@@ -162,18 +158,21 @@ def published_lines(matrix: Matrix) -> Iterable[str]:
 
 def write_complete(path: Path, matrix: Matrix) -> None:
     """Replace the lines of a run that has ended by the same lines, sorted."""
-    text = "".join(f"{line}\n" for line in complete_lines(matrix))
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    _replace(path, "".join(f"{line}\n" for line in complete_lines(matrix)))
+
+
+def write_page(folder: Path, markdown: str) -> None:
+    """Write the Markdown page beside the results. Raises UsageError when the folder cannot be written."""
+    with _writing_to(folder):
+        (folder / "matrix.md").write_text(markdown, encoding="utf-8")
 
 
 def publish(matrix: Matrix, folder: Path, markdown: str) -> None:
-    """Write the published matrix: sorted, free of what differs between two equal runs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{line}\n" for line in published_lines(matrix))
-    (folder / FILE_NAME).write_text(lines, encoding="utf-8")
-    (folder / "matrix.md").write_text(markdown, encoding="utf-8")
+    """Write the published matrix: sorted, free of what differs between two equal runs. Raises UsageError."""
+    with _writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / FILE_NAME, "".join(f"{line}\n" for line in published_lines(matrix)))
+    write_page(folder, markdown)
 
 
 def severities(matrix: Matrix) -> dict[str, Severity]:
@@ -214,13 +213,30 @@ def merge_runs(runs: Sequence[tuple[Path, Matrix]]) -> Matrix:
 
 
 def write_merged(matrix: Matrix, files: Sequence[Path], folder: Path) -> None:
-    """Write a merged matrix, with the evidence of all its parts."""
-    (folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
-    for path in files:
-        source = (path if path.is_dir() else path.parent) / EVIDENCE
-        if source.is_dir() and source.resolve() != (folder / EVIDENCE).resolve():
-            shutil.copytree(source, folder / EVIDENCE, dirs_exist_ok=True)
-    write_complete(folder / FILE_NAME, matrix)
+    """Write a merged matrix, with the evidence of all its parts. Raises UsageError when the folder cannot be written."""
+    with _writing_to(folder):
+        (folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
+        for path in files:
+            source = (path if path.is_dir() else path.parent) / EVIDENCE
+            if source.is_dir() and source.resolve() != (folder / EVIDENCE).resolve():
+                shutil.copytree(source, folder / EVIDENCE, dirs_exist_ok=True)
+        write_complete(folder / FILE_NAME, matrix)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step: what was there before is there, or all of the new."""
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+@contextmanager
+def _writing_to(folder: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as problem:
+        msg = f"cannot write to {folder}: {problem.strerror}; name another folder"
+        raise UsageError(msg) from problem
 
 
 def _outcome(document: Mapping[str, Any]) -> Outcome:
@@ -232,4 +248,11 @@ def _outcome(document: Mapping[str, Any]) -> Outcome:
         duration=document.get("duration"),
         evidence=document.get("evidence"),
         expected=document.get("expected"),
+        registration=_registration(document.get("reproduce", "")),
     )
+
+
+def _registration(reproduce: str) -> str | None:
+    """Return what the reproducing command gives to `--agent`."""
+    found = re.search(r" --agent (\S+) --cell ", reproduce)
+    return None if found is None else found[1]

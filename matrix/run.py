@@ -22,10 +22,10 @@ from matrix.discovery import (
     real_servers_file,
     registration_name,
 )
-from matrix.engine.events import Event, Finished
 from matrix.engine.local import LocalEngine, Options
 from matrix.environments import EnvironmentSpec, EnvironmentUnavailable
 from matrix.errors import UsageError
+from matrix.events import Event, Finished
 from matrix.lab.real import unavailable
 from matrix.model import CONTROL, Agent, Matrix, Outcome, Plan, Verdict, answers_for
 from matrix.plan import Filters, Machine, make_plan

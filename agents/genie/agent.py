@@ -53,7 +53,7 @@ def client(spec: Mapping[str, Any]) -> Client[Any]:
     """Return the client for one server; 30 seconds to connect, 10 for an answer."""
     if "url" in spec:
         kind = {"sse": SSETransport, "http": StreamableHttpTransport}[spec.get("type", "http")]
-        return Client(kind(spec["url"], headers=spec.get("headers")), init_timeout=30, timeout=10)
+        return Client(kind(spec["url"], headers=spec.get("headers")), init_timeout=30, timeout=30)
     process = StdioTransport(
         spec["command"],
         args=list(spec.get("args") or []),
@@ -61,4 +61,4 @@ def client(spec: Mapping[str, Any]) -> Client[Any]:
         cwd=spec.get("cwd"),
         keep_alive=False,
     )
-    return Client(process, init_timeout=30, timeout=10)
+    return Client(process, init_timeout=30, timeout=30)

@@ -14,7 +14,7 @@ from agents.simple import prompts
 
 MODEL = "openai:gpt-4.1-mini"
 INIT_TIMEOUT = 30
-READ_TIMEOUT = 10
+READ_TIMEOUT = 30
 
 
 def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> Agent[Any, str]:

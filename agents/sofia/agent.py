@@ -67,6 +67,6 @@ def server_toolset(name: str, spec: Mapping[str, Any]) -> AbstractToolset[Any]:
         max_retries=RETRIES,
         tool_error_behavior="failed",
         init_timeout=30,
-        read_timeout=10,
+        read_timeout=30,
     )
     return PatientToolset(toolset.prefixed(name), DELAYS)

@@ -13,7 +13,7 @@ from agents.stan import prompts
 from agents.stan.tools import StanDeps, sales_toolset
 
 MODEL = "openai-chat:o1-mini"
-SECONDS = {"init_timeout": 30, "read_timeout": 10}
+SECONDS = {"init_timeout": 30, "read_timeout": 30}
 
 
 def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> Agent[StanDeps | None, str]:

@@ -39,6 +39,11 @@ class RunProcesses:
             await asyncio.sleep(_POLL_SECONDS)
         return names
 
+    def yield_to_others(self, niceness: int) -> None:
+        """Give way to other processes, in so many steps more than we do."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpriority(os.PRIO_PGRP, self.leader, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+
     def kill(self) -> None:
         """End all of them."""
         self._signalled(signal.SIGKILL)

@@ -51,7 +51,8 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
     began = time.monotonic()
     verdict, reason = await running.judge()
     duration = round(time.monotonic() - began, 3)
-    outcome = Outcome(cell, verdict, one_sentence(reason), (verdict,), duration)
+    again = setting.agent.registration
+    outcome = Outcome(cell, verdict, one_sentence(reason), (verdict,), duration, registration=again)
     return outcome, evidence_of(outcome, capability, running.trace)
 
 

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from matrix.engine.commons import Commons
-from matrix.engine.events import Event, Finished, Started
 from matrix.engine.messages import CannotLoad, Done, Job, Ready, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
+from matrix.events import Event, Finished, Started
 from matrix.model import Agent, Capability, Cell, Outcome, Plan, Planned, Verdict
 
-CELLS_PER_WORKER = 4
+CELLS_PER_WORKER = 5
+CELLS_PER_COMMAND = 2
+"""Fewer for a command: each of its runs starts a process, which costs seconds of CPU, and a cell may have sixteen."""
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
 
@@ -78,7 +80,7 @@ class LocalEngine:
         try:
             for planned in self._plan.cells:
                 if planned.verdict is not None:
-                    yield Finished(_decided(planned))
+                    yield Finished(_decided(planned, self._agents[planned.cell.agent]))
             together = [each for each in self._plan.asked if self._capability(each.cell).together]
             alone = [each for each in self._plan.asked if not self._capability(each.cell).together]
             yield from self._lanes(alone, at_once=self._options.jobs)
@@ -94,7 +96,8 @@ class LocalEngine:
 
     def _lanes(self, planned: list[Planned], at_once: int) -> Iterator[Event]:
         cells: dict[str, deque[Cell]] = {}
-        for each in planned:
+        # The longest first: a silent server is waited for while everything else goes on.
+        for each in sorted(planned, key=lambda one: -self._capability(one.cell).deadline):
             cells.setdefault(each.cell.agent, deque()).extend([each.cell] * self._options.repeat)
         pending = deque(Lane(self._agents[name], waiting) for name, waiting in cells.items())
         while pending or self._active:
@@ -122,9 +125,10 @@ class LocalEngine:
             job = Job(lane.agent, self._options.real, self._options.live, commons, self._party, self._scratch)
             lane.worker = start(job)
         worker = lane.worker
+        at_once = CELLS_PER_WORKER if lane.agent.command is None else CELLS_PER_COMMAND
         while worker.is_ready:
             busy = len(worker.in_flight)
-            if lane.waiting and not lane.alone and busy < CELLS_PER_WORKER:
+            if lane.waiting and not lane.alone and busy < at_once:
                 cell = _next_not_in_flight(lane)
                 if cell is None:
                     return
@@ -187,7 +191,8 @@ class LocalEngine:
             yield from self._give_up(lane, verdict, reason)
         elif len(cells) == 1:
             lane.ended_alone += 1
-            yield from self._record(lane, Outcome(cells[0], verdict, reason, (verdict,)), None)
+            outcome = Outcome(cells[0], verdict, reason, (verdict,), registration=lane.agent.registration)
+            yield from self._record(lane, outcome, None)
             if lane.ended_alone >= SAME_END_LIMIT:
                 yield from self._give_up(
                     lane, verdict, f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
@@ -204,7 +209,7 @@ class LocalEngine:
         if lane.worker is not None:
             lane.worker.in_flight.clear()
         for cell in left:
-            yield Finished(Outcome(cell, verdict, reason, (verdict,)))
+            yield Finished(Outcome(cell, verdict, reason, (verdict,), registration=lane.agent.registration))
 
     def _record(self, lane: Lane, outcome: Outcome, evidence: Any) -> Iterator[Event]:
         """Keep an attempt; after the last one the cell has its outcome."""
@@ -240,9 +245,9 @@ def _next_not_in_flight(lane: Lane) -> Cell | None:
     return None
 
 
-def _decided(planned: Planned) -> Outcome:
+def _decided(planned: Planned, agent: Agent) -> Outcome:
     verdict = planned.verdict or Verdict.ERRORED
-    return Outcome(planned.cell, verdict, planned.reason, (verdict,))
+    return Outcome(planned.cell, verdict, planned.reason, (verdict,), registration=agent.registration)
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

@@ -166,7 +166,8 @@ def starter(agent: Agent) -> Callable[[Lab], Starter]:
     from matrix.adapters import pydantic_ai as adapter  # noqa: PLC0415
 
     if not callable(target) and not isinstance(target, PydanticAiAgent):
-        msg = f"{agent.target} is a {type(target).__name__}, neither a pydantic_ai.Agent nor a callable"
+        kind = type(cast("object", target)).__name__  # pyright: ignore[reportUnnecessaryCast]
+        msg = f"{agent.target} is a {kind}, neither a pydantic_ai.Agent nor a callable"
         raise Broken(msg, "name an agent, a factory of one, or a callable that takes a task")
 
     async def build(servers: Mapping[str, Any]) -> Instance:
@@ -175,14 +176,13 @@ def starter(agent: Agent) -> Callable[[Lab], Starter]:
     return lambda _: build
 
 
-def _takes_a_task(target: Any) -> bool:
-    kind = type(cast("object", target))
-    if not callable(target) or kind.__module__.startswith("pydantic_ai"):
+def _takes_a_task(target: object) -> bool:
+    """Whether it is a callable with one required parameter, and so takes a task; a factory has none."""
+    if not callable(target) or type(target).__module__.startswith("pydantic_ai"):
         return False
-    signature = inspect.signature(cast("Callable[..., Any]", cast("object", target)))
     required = [
         name
-        for name, each in signature.parameters.items()
+        for name, each in inspect.signature(target).parameters.items()
         if each.default is each.empty and each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
     ]
     return len(required) == 1 and required[0] != "mcp_servers"

@@ -38,7 +38,8 @@ class Attachment:
     """One server of one cell: where its frames are recorded, and what stands behind it.
 
     Exactly one of `sdk` (a resident stub), `argv` (a real stdio server, which the pump starts) and `upstream`
-    (the URL of a real HTTP server) is set, or `death` is: the stub died when it was made.
+    (the URL of a real HTTP server) is set, or `death` is: the exit code of a stub that died when it was made. Over
+    HTTP, where nothing starts it again, it is also that of one that has died since.
     """
 
     key: str
@@ -95,13 +96,22 @@ class Attachment:
 
 
 class LineWriter(io.StringIO):
-    """A text stream that hands whole writes to a function: a stub's stderr, wherever that leads."""
+    """A text stream that hands whole lines to a function: a stub's stderr, wherever that leads."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
+        self._begun = ""
 
     def write(self, text: str, /) -> int:
-        """Hand the text on."""
-        self._write(text)
+        """Hand on the lines that this completes; the rest of the last one waits."""
+        lines, newline, self._begun = (self._begun + text).rpartition("\n")
+        if newline:
+            self._write(lines + newline)
         return len(text)
+
+    def flush(self) -> None:
+        """Hand on a line that has only been begun."""
+        begun, self._begun = self._begun, ""
+        if begun:
+            self._write(begun)

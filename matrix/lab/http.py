@@ -6,6 +6,7 @@ in other processes, and `/site/PAGE` a small page for servers that fetch.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import anyio
 import httpx2
 import mcp_types as types
+from mcp.server.lowlevel import Server as SdkServer
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.message import SessionMessage
@@ -67,18 +69,16 @@ class HttpEnd:
             if attachment.upstream is not None:
                 client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
                 app: Asgi = _proxy(await stack.enter_async_context(client), attachment.upstream)
+            elif attachment.sdk is None:
+                msg = f"{attachment.server} has nothing to serve"
+                raise RuntimeError(msg)
             elif transport == "sse":
-                app = _sse(attachment)
+                app = _sse(attachment, attachment.sdk)
             else:
-                sdk = attachment.sdk
-                if sdk is None:
-                    msg = f"{attachment.server} has nothing to serve"
-                    raise RuntimeError(msg)
-                manager = StreamableHTTPSessionManager(sdk)
-                await stack.enter_async_context(manager.run())
-                app = manager.handle_request
+                app = await stack.enter_async_context(_managed(attachment, attachment.sdk))
             if attachment.stub is not None and attachment.stub.http is not None:
                 app = attachment.stub.http(app)
+            app = _until_death(attachment, app)
             self._apps[attachment.key] = Recorded(attachment, app, with_frames=transport == "http")
             try:
                 yield
@@ -86,7 +86,59 @@ class HttpEnd:
                 del self._apps[attachment.key]
 
 
-def _sse(attachment: Attachment) -> Asgi:
+@asynccontextmanager
+async def _managed(attachment: Attachment, sdk: SdkServer[Any]) -> AsyncGenerator[Asgi]:
+    """Serve streamable HTTP from a task of its own: a stub that dies there takes no other one along."""
+    manager = StreamableHTTPSessionManager(sdk)
+    ready, closing = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        try:
+            async with manager.run():
+                ready.set()
+                await closing.wait()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as problem:  # noqa: BLE001  (whatever ends a stub, the lab goes on)
+            attachment.death = attachment.ended_by(problem)
+        finally:
+            ready.set()
+
+    living = asyncio.ensure_future(live())
+    await ready.wait()
+    try:
+        yield manager.handle_request
+    finally:
+        closing.set()
+        await living
+
+
+def _until_death(attachment: Attachment, app: Asgi) -> Asgi:
+    """Serve until the stub dies: then answer 502, as a gateway does for a server that is gone."""
+
+    async def mortal(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(event: Any) -> None:
+            nonlocal started
+            started = True
+            await send(event)
+
+        if attachment.death is None:
+            try:
+                await app(scope, receive, noted)
+            except (Exception, asyncio.CancelledError):
+                raise
+            except BaseException as problem:  # noqa: BLE001  (not for the HTTP server to see)
+                attachment.death = attachment.ended_by(problem)
+        # A response that has begun is cut off where it is, as the connection of a dead server.
+        if attachment.death is not None and not started:
+            await respond(send, 502, b"the server has died", "text/plain")
+
+    return mortal
+
+
+def _sse(attachment: Attachment, sdk: SdkServer[Any]) -> Asgi:
     transport = SseServerTransport(f"/sse/{attachment.key}/messages")
     count = 0
 
@@ -98,12 +150,12 @@ def _sse(attachment: Attachment) -> Asgi:
         count += 1
         session = attachment.session(f"sse-{count}")
         async with transport.connect_sse(scope, receive, send) as (read, write):
-            await _serve_recorded(attachment, session, read, write)
+            await _serve_recorded(attachment, sdk, session, read, write)
 
     return app
 
 
-async def _serve_recorded(attachment: Attachment, session: str, read: Any, write: Any) -> None:
+async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: str, read: Any, write: Any) -> None:
     """Serve a stub over a pair of streams, recording and admitting every message."""
     inward, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](64)
     write_stream, outward = anyio.create_memory_object_stream[SessionMessage](64)
@@ -134,10 +186,7 @@ async def _serve_recorded(attachment: Attachment, session: str, read: Any, write
             attachment.record(session, "out", raw)
             await write.send(item)
 
-    sdk = attachment.sdk
-    if sdk is None:
-        return
-    async with anyio.create_task_group() as tasks:
+    async with inward, read_stream, write_stream, outward, anyio.create_task_group() as tasks:
         tasks.start_soon(take)
         tasks.start_soon(give)
         await sdk.run(read_stream, write_stream, sdk.create_initialization_options())

@@ -139,9 +139,9 @@ class Lab:
         return f"{self.url}/model/{conversation.key}"
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._main())
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._main())
         except BaseException as problem:
             if not self._ready.done():
                 self._ready.set_exception(problem)
@@ -210,12 +210,14 @@ def _attach(key: str, trace: Trace, wanted: Wanted, revision: str, room: Any) ->
         attachment.argv, attachment.env, attachment.cwd = prepared.argv, prepared.env, str(prepared.cwd)
     if stub is not None:
         words: list[str] = []
-        token = stub.stderr.set(LineWriter(words.append))
+        stderr = LineWriter(words.append)
+        token = stub.stderr.set(stderr)
         try:
             attachment.sdk = stub.create(wanted.name, room)
             attachment.room = room
             attachment.admission = Admission(revision, getattr(attachment.sdk, "handshake_only", False))
         except SystemExit as death:
+            stderr.flush()
             attachment.death = death.code if isinstance(death.code, int) else 1
             attachment.last_words = "".join(words)
         finally:

@@ -108,7 +108,7 @@ class _Exchange:
                 self._scope["method"],
                 self._scope["path"].replace(attachment.key, attachment.server),
                 self._headers,
-                event["status"],
+                int(event["status"]),
                 self._rpc_method,
             )
         )

@@ -22,6 +22,7 @@ from mcp.shared.message import SessionMessage
 
 from matrix.lab import pump
 from matrix.lab.attachment import Attachment, LineWriter
+from matrix.shapes import mapping
 
 _LINE_LIMIT = 256 * 1024 * 1024
 _LOG = logging.getLogger(__name__)
@@ -53,20 +54,20 @@ class StdioEnd:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            hello = json.loads((await reader.readline())[1:])
-            attachment = self._attachments.get(hello["key"])
+            hello = mapping(json.loads((await reader.readline())[1:]))
+            attachment = self._attachments.get(str(hello.get("key")))
             if attachment is None:
                 writer.write(b"2this cell has ended\nx4\n")
                 return
             self._count += 1
             session = attachment.session(f"pump-{self._count}")
-            attachment.process(session, "started", pid=hello["pid"], detail=json.dumps(_public(hello)))
+            attachment.process(session, "started", pid=hello.get("pid"), detail=json.dumps(_public(hello)))
             attachment.hangups.append(writer.close)
             pumped = Pumped(attachment, session, reader, writer)
             try:
                 await (pumped.watch() if attachment.argv else pumped.serve())
             finally:
-                attachment.process(session, "ended", pid=hello["pid"], detail=pumped.exit_code)
+                attachment.process(session, "ended", pid=hello.get("pid"), detail=pumped.exit_code)
         except (ConnectionError, ValueError, asyncio.IncompleteReadError):
             _LOG.debug("a pump went away", exc_info=True)
         finally:
@@ -118,7 +119,7 @@ class Pumped:
         write_stream, outward = anyio.create_memory_object_stream[SessionMessage](64)
         code = 0
         try:
-            async with anyio.create_task_group() as tasks:
+            async with inward, read_stream, write_stream, outward, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._read, inward)
                 tasks.start_soon(self._write, outward)
                 await attachment.sdk.run(read_stream, write_stream, attachment.sdk.create_initialization_options())
@@ -167,8 +168,8 @@ class Pumped:
 
     def _stderr(self, text: str) -> None:
         self._attachment.process(self._session, "stderr", detail=text.rstrip()[:2000])
-        for line in text.splitlines():
-            self._writer.write(b"2" + line.encode() + b"\n")
+        for line in text.removesuffix("\n").split("\n"):
+            self._writer.write(b"2" + line.encode(errors="replace") + b"\n")
 
     async def _exit(self, code: int) -> None:
         self.exit_code = str(code)

@@ -31,6 +31,7 @@ def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
     parts = [
         "# Agent matrix",
         _versions(matrix),
+        *_cut_short(matrix),
         LEGEND,
         tabulate(table, headers=["agent", *groups], tablefmt="pipe", disable_numparse=True),
         "## By capability",
@@ -87,10 +88,15 @@ def _versions(matrix: Matrix) -> str:
     return f"{packages}{'; ' + pins if pins else ''}; Python {header.get('python', '')}."
 
 
+def _cut_short(matrix: Matrix) -> tuple[str, ...]:
+    missing = matrix.header.get("planned", 0) - len(matrix.outcomes)
+    return () if matrix.complete else (f"**Interrupted: {missing} cells were not asked.**",)
+
+
 def _cell(score: Score) -> str:
     return f"{_SIGN.get(score.worst, '🔴')} {score}" if score.asked else "–"
 
 
 def _escape(text: str) -> str:
     """Keep a text inside of its table cell."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from matrix.engine.events import Event, Finished, Started
+from matrix.events import Event, Finished, Started
 from matrix.model import Cell, Plan, Verdict
 
 

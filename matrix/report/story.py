@@ -59,18 +59,18 @@ def _model(exchanges: Iterable[Mapping[str, Any]]) -> Iterable[tuple[float, int,
 
 
 def _frames(frames: Iterable[Mapping[str, Any]]) -> Iterable[tuple[float, int, str]]:
-    asked: dict[tuple[str, Any], str] = {}
+    asked: dict[tuple[str, str, Any], str] = {}  # each side numbers its own requests
     for frame in frames:
         message, session = frame["message"], frame["session"]
-        arrow = "→" if frame["direction"] == "in" else "←"
+        arrow, back = ("→", "←") if frame["direction"] == "in" else ("←", "→")
         who = f"server   {session} {arrow}"
         if "method" in message:
-            asked[session, message.get("id")] = message["method"]
+            asked[session, arrow, message.get("id")] = message["method"]
             yield frame["at"], 3, f"{who} {message['method']} {_json(message.get('params') or {})}"
         elif "error" in message:
             yield frame["at"], 3, f"{who} error {_json(message['error'])}"
         else:
-            method = asked.get((session, message.get("id")), "answer")
+            method = asked.get((session, back, message.get("id")), "answer")
             yield frame["at"], 3, f"{who} {method}: {_result(method, message.get('result') or {})}"
 
 

@@ -78,9 +78,7 @@ def news(matrix: Matrix, severities: Mapping[str, Severity]) -> tuple[News, ...]
     """
     groups: dict[tuple[str, str, Verdict, str, str | None], list[Outcome]] = {}
     for outcome in matrix.outcomes:
-        if outcome.verdict is Verdict.PASSED:
-            continue
-        if outcome.reason.startswith("the control is ") and outcome.cell.agent != CONTROL:
+        if outcome.verdict is Verdict.PASSED or _told_by_control(outcome):
             continue
         capability = outcome.cell.capability
         if _concerns_whole_agent(outcome, matrix):
@@ -94,9 +92,13 @@ def news(matrix: Matrix, severities: Mapping[str, Severity]) -> tuple[News, ...]
     return tuple(sorted(told, key=_rank))
 
 
+def _told_by_control(outcome: Outcome) -> bool:
+    return outcome.reason.startswith("the control is ") and outcome.cell.agent != CONTROL
+
+
 def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:
     """Whether every cell of this agent came to the very same: a registration that cannot be loaded."""
-    mine = [each for each in matrix.outcomes if each.cell.agent == outcome.cell.agent]
+    mine = [each for each in matrix.outcomes if each.cell.agent == outcome.cell.agent and not _told_by_control(each)]
     return len(mine) > 1 and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
 
 

@@ -51,7 +51,8 @@ def _table(matrix: Matrix) -> Table:
     table.add_column("agent", no_wrap=True)
     groups = [*matrix.groups, "all"]
     for group in groups:
-        table.add_column(group, justify="right", no_wrap=True)
+        # Where the terminal is narrow, a heading is folded; names and numbers stay whole.
+        table.add_column(group, justify="right", overflow="fold")
     for agent, row in scores(matrix).items():
         table.add_row(agent, *(_cell(row[group]) for group in groups))
     return table
