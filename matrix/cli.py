@@ -119,7 +119,7 @@ def run(
 ) -> int:
     """Ask every registered agent every question, and print one table."""
     from matrix.baseline import read_baseline  # noqa: PLC0415
-    from matrix.plan import Filters  # noqa: PLC0415
+    from matrix.plan import Filters, read_shard  # noqa: PLC0415
     from matrix.run import Request  # noqa: PLC0415
 
     filters = Filters(agents, servers, transports, capabilities, revisions, cells)
@@ -129,7 +129,7 @@ def run(
         filters=filters,
         jobs=jobs,
         repeat=repeat,
-        shard=_shard(shard),
+        shard=read_shard(shard),
         baseline=None if baseline is None else read_baseline(baseline),
         live=live,
         resume=resume,
@@ -293,11 +293,3 @@ def _console() -> Any:
         # A pipe or a log has no width: nothing is to be cut off there.
         console.width = 10_000 if os.environ.get("COLUMNS") is None else console.width
     return console
-
-
-def _shard(text: str) -> tuple[int, int]:
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        msg = f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8"
-        raise UsageError(msg)
-    return int(part), int(parts)

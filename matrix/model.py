@@ -192,7 +192,7 @@ class Cell:
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
-        found = re.fullmatch(r"([^:]+)::([^:]+)::([^\[]+)\[([^,\]]+),([^\]]+)\]", text)
+        found = re.fullmatch(r"([^:]+)::([^:]+)::([^:\[]+)\[([^,\]]+),([^\]]+)\]", text)
         if found is None:
             msg = f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"
             raise ValueError(msg)

@@ -88,6 +88,15 @@ def make_plan(
     )
 
 
+def read_shard(text: str) -> tuple[int, int]:
+    """Read `I/N`. Raises UsageError."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        msg = f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8"
+        raise UsageError(msg)
+    return int(part), int(parts)
+
+
 def nearest(word: str, names: Iterable[str]) -> str:
     """Return `; did you mean …?` with the nearest names, or nothing."""
     close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
@@ -146,14 +155,14 @@ def _planned(cell: Cell, agent: Agent, servers: Mapping[str, Server], machine: M
     return Planned(cell)
 
 
-_LISTED = {"agent": "agents", "server": "servers", "capability": "capabilities"}
-
-
 def _known(noun: str, patterns: Sequence[str], names: Sequence[str]) -> None:
+    listed = {"agent": "agents", "server": "servers", "capability": "capabilities"}.get(noun)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            where = f"see `python -m matrix list {_LISTED[noun]}`" if noun in _LISTED else f"one of {', '.join(names)}"
-            msg = f"no {noun} is called {pattern!r}{nearest(pattern, names)}; {where}"
+            mend = f"; there are {', '.join(names)}"
+            if listed is not None:
+                mend = f"{nearest(pattern, names)}; see `python -m matrix list {listed}`"
+            msg = f"no {noun} is called {pattern!r}{mend}"
             raise UsageError(msg)
 
 

@@ -213,7 +213,7 @@ def merge_runs(runs: Sequence[tuple[Path, Matrix]]) -> Matrix:
 
 
 def write_merged(matrix: Matrix, files: Sequence[Path], folder: Path) -> None:
-    """Write a merged matrix, with the evidence of all its parts. Raises UsageError when the folder cannot be written."""
+    """Write a merged matrix, with the evidence of all its parts. Raises UsageError."""
     with _writing_to(folder):
         (folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
         for path in files:
@@ -235,7 +235,7 @@ def _writing_to(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as problem:
-        msg = f"cannot write to {folder}: {problem.strerror}; name another folder"
+        msg = f"cannot write to {folder}: {problem.strerror or problem}; name another folder"
         raise UsageError(msg) from problem
 
 

@@ -23,6 +23,7 @@ from matrix.discovery import (
     registration_name,
 )
 from matrix.engine.local import LocalEngine, Options
+from matrix.engine.process import warm_up
 from matrix.environments import EnvironmentSpec, EnvironmentUnavailable
 from matrix.errors import UsageError
 from matrix.events import Event, Finished
@@ -78,6 +79,7 @@ class RunResult:
 
 def run(request: Request, audience: Audience) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
+    warm_up()
     plan = prepare(request, audience)
     baseline = request.baseline or ()
     kept = _kept(request, plan)

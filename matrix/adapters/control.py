@@ -8,8 +8,10 @@ ours or the server's, never an agent's.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, cast
@@ -43,7 +45,7 @@ async def control(task: Task) -> str:
             client = await _connected(stack, entry)
             if client is not None:
                 await desk.take(name, client)
-        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=None))
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=None, verify=_trust()))
         return await _converse(http, task, desk)
 
 
@@ -70,9 +72,17 @@ async def _client(stack: AsyncExitStack, entry: Mapping[str, Any]) -> Client:
     if entry["type"] == "sse":
         return Client(sse_client(entry["url"], headers=headers), read_timeout_seconds=timeout)
     http = await stack.enter_async_context(
-        httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(30, read=300), follow_redirects=True)
+        httpx2.AsyncClient(
+            headers=headers, verify=_trust(), timeout=httpx2.Timeout(30, read=300), follow_redirects=True
+        )
     )
     return Client(streamable_http_client(entry["url"], http_client=http), read_timeout_seconds=timeout)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Return one TLS context for all clients: making it costs more than a call over it."""
+    return ssl.create_default_context()
 
 
 class Desk:

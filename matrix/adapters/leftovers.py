@@ -40,9 +40,14 @@ class RunProcesses:
         return names
 
     def yield_to_others(self, niceness: int) -> None:
-        """Give way to other processes, in so many steps more than we do."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.setpriority(os.PRIO_PGRP, self.leader, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+        """Give way to other processes, in so many steps more than we do.
+
+        Linux may weigh whole sessions against one another (autogroups); then it is the session that has to be nice.
+        """
+        nicer = os.getpriority(os.PRIO_PROCESS, 0) + niceness
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, self.leader, nicer)
+            (_PROC / str(self.leader) / "autogroup").write_text(str(nicer), encoding="ascii")
 
     def kill(self) -> None:
         """End all of them."""

@@ -49,7 +49,6 @@ async def parallel_servers(cell: CellVerbs) -> None:
     "concurrency.many-runs",
     severity="core",
     servers=["echo"],
-    revisions=[STATEFUL, STATELESS],
     deadline=120,
 )
 async def many_runs(cell: CellVerbs) -> None:

@@ -9,6 +9,7 @@ import secrets
 import signal
 import time
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -86,6 +87,12 @@ def context() -> ForkServerContext:
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
     return forking
+
+
+def warm_up() -> None:
+    """Start the fork server, which begins to import what workers need while we still plan."""
+    context()
+    forkserver.ensure_running()
 
 
 def start(job: Job) -> WorkerProcess:

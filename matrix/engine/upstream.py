@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from matrix.capabilities.verbs import ServerFault
+from matrix.engine.entry import MARK
 from matrix.lab.real import Prepared, RealServer, prepare
 
 READY_SECONDS = 60
@@ -61,7 +62,7 @@ def _started(server: RealServer) -> tuple[subprocess.Popen[bytes], Prepared]:
         process = subprocess.Popen(  # noqa: S603  (the command of a pinned server)
             prepared.argv,
             cwd=prepared.cwd,
-            env=dict(prepared.env),
+            env={**prepared.env, MARK: os.environ.get(MARK, "")},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

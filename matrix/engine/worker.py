@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +32,7 @@ from matrix.engine.process import sweep
 from matrix.engine.upstream import Upstreams
 from matrix.lab.lab import Lab, Wanted
 from matrix.lab.protocols.base import WireResponse
-from matrix.lab.real import prepare
+from matrix.lab.real import RealServer, prepare
 from matrix.lab.scripted_model import Conversation
 from matrix.lab.tap import tapped
 from matrix.model import Agent, Capability, Cell
@@ -88,9 +89,13 @@ class Worker:
         self._lab = lab
         self._upstreams = upstreams
         self._capabilities = {each.id: each for each in find_capabilities()}
-        self._real = load_real(job.real)
         self._setting = Setting(lab, job.agent, start(lab), self._wanted, self._probes, job.party, HEADERS)
         self._sending = threading.Lock()
+
+    @cached_property
+    def _real(self) -> Mapping[str, RealServer]:
+        """The real servers; reading their file costs as much as a few cells, and most cells do without."""
+        return load_real(self._job.real)
 
     def play(self, conversation: Conversation, path: str, body: bytes) -> Awaitable[WireResponse]:
         """Have the lab answer a model request that came through the HTTP client's transport."""
@@ -154,7 +159,7 @@ def starter(agent: Agent) -> Callable[[Lab], Starter]:
     """Return what makes instances of the agent, once there is a lab. Raises Broken."""
     if agent.command is not None:
         return _command(agent)
-    target = load(agent.target or "", _folder(agent))
+    target: object = load(agent.target or "", _folder(agent))
     if _takes_a_task(target):
 
         async def make(_: Mapping[str, Any]) -> Instance:
@@ -165,13 +170,12 @@ def starter(agent: Agent) -> Callable[[Lab], Starter]:
 
     from matrix.adapters import pydantic_ai as adapter  # noqa: PLC0415
 
-    if not callable(target) and not isinstance(target, PydanticAiAgent):
-        kind = type(cast("object", target)).__name__  # pyright: ignore[reportUnnecessaryCast]
-        msg = f"{agent.target} is a {kind}, neither a pydantic_ai.Agent nor a callable"
+    if not (callable(target) or isinstance(target, PydanticAiAgent)):
+        msg = f"{agent.target} is a {type(target).__name__}, neither a pydantic_ai.Agent nor a callable"
         raise Broken(msg, "name an agent, a factory of one, or a callable that takes a task")
 
     async def build(servers: Mapping[str, Any]) -> Instance:
-        return await adapter.start(target, servers)
+        return await adapter.start(cast("Any", target), servers)
 
     return lambda _: build
 

@@ -7,8 +7,8 @@ in other processes, and `/site/PAGE` a small page for servers that fetch.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import anyio
@@ -113,6 +113,17 @@ async def _managed(attachment: Attachment, sdk: SdkServer[Any]) -> AsyncGenerato
         await living
 
 
+@contextmanager
+def _taking_note_of_death(attachment: Attachment) -> Generator[None]:
+    """Keep what ends a stub from the HTTP server; an `Exception` is of one request, and is none of that."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as problem:  # noqa: BLE001  (the lab goes on)
+        attachment.death = attachment.ended_by(problem)
+
+
 def _until_death(attachment: Attachment, app: Asgi) -> Asgi:
     """Serve until the stub dies: then answer 502, as a gateway does for a server that is gone."""
 
@@ -125,12 +136,8 @@ def _until_death(attachment: Attachment, app: Asgi) -> Asgi:
             await send(event)
 
         if attachment.death is None:
-            try:
+            with _taking_note_of_death(attachment):
                 await app(scope, receive, noted)
-            except (Exception, asyncio.CancelledError):
-                raise
-            except BaseException as problem:  # noqa: BLE001  (not for the HTTP server to see)
-                attachment.death = attachment.ended_by(problem)
         # A response that has begun is cut off where it is, as the connection of a dead server.
         if attachment.death is not None and not started:
             await respond(send, 502, b"the server has died", "text/plain")
@@ -150,7 +157,8 @@ def _sse(attachment: Attachment, sdk: SdkServer[Any]) -> Asgi:
         count += 1
         session = attachment.session(f"sse-{count}")
         async with transport.connect_sse(scope, receive, send) as (read, write):
-            await _serve_recorded(attachment, sdk, session, read, write)
+            with _taking_note_of_death(attachment):
+                await _serve_recorded(attachment, sdk, session, read, write)
 
     return app
 
@@ -186,7 +194,7 @@ async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: 
             attachment.record(session, "out", raw)
             await write.send(item)
 
-    async with inward, read_stream, write_stream, outward, anyio.create_task_group() as tasks:
+    async with read, write, inward, read_stream, write_stream, outward, anyio.create_task_group() as tasks:
         tasks.start_soon(take)
         tasks.start_soon(give)
         await sdk.run(read_stream, write_stream, sdk.create_initialization_options())
