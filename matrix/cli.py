@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every refusal is one sentence on stderr."""
     try:
         code = cli.main(list(sys.argv[1:] if arguments is None else arguments), "matrix", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as problem:
+        problem.show()
+        code = 2
     except click.ClickException as problem:
         _complain(problem.format_message())
         code = 2
@@ -152,11 +155,11 @@ def _run_and_report(request: Any) -> int:
             result = run_matrix(request, audience)
     except SystemExit as unread:
         # So ends rich where nobody reads what it prints any more: the run is cut short, as by Ctrl-C.
-        raise KeyboardInterrupt from unread
+        raise click.Abort from unread
     known = severities(result.matrix)
     write_page(request.output, markdown.render(result.matrix, known))
     with contextlib.suppress(SystemExit):
-        console.print(terminal.render(result.matrix, known, result.stale, output=str(request.output)))
+        console.print(terminal.render(result.matrix, known, result.stale, output=str(request.output)), crop=False)
     return result.exit_code
 
 
@@ -253,7 +256,7 @@ def report(file: Path, form: str, publish: Path | None) -> None:
     elif form == "markdown":
         click.echo(markdown.render(matrix, known), nl=False)
     else:
-        _console().print(terminal.render(matrix, known))
+        _console().print(terminal.render(matrix, known), crop=False)
 
 
 @cli.command()
@@ -264,8 +267,8 @@ def diff(old: Path, new: Path) -> int:
     from matrix.report.diff import compare, render  # noqa: PLC0415
     from matrix.results import read_matrix, severities  # noqa: PLC0415
 
-    after = read_matrix(new)
-    changes = compare(read_matrix(old), after, severities(after))
+    before, after = read_matrix(old), read_matrix(new)
+    changes = compare(before, after, severities(after))
     click.echo(render(changes), nl=False)
     return 1 if any(each.is_regression for each in changes) else 0
 
@@ -281,7 +284,7 @@ def merge(files: tuple[Path, ...], output: Path) -> int:
 
     matrix = merge_runs([(path, read_matrix(path)) for path in files])
     write_merged(matrix, files, output)
-    _console().print(terminal.render(matrix, severities(matrix), output=str(output)))
+    _console().print(terminal.render(matrix, severities(matrix), output=str(output)), crop=False)
     return exit_code(matrix)
 
 

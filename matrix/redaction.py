@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 MASK = "•••"
-_SECRET_NAME = re.compile(r"(?i)(authorization|cookie|\w[-_]token|secret|passw|api[-_]?key|credential|private[-_]?key)")
+_SECRET_NAME = re.compile(
+    r"(?i)(authorization|cookie|\w[-_]token(?!s)|secret|passw|api[-_]?key|credential|private[-_]?key)"
+)
 _SECRET_VALUE = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}|\bsk-[A-Za-z0-9_-]{8,}")
 _NOISE = (
-    (re.compile(r"\b(127\.0\.0\.1|localhost|\[::1\]):\d+"), r"\1:PORT"),
+    (re.compile(r"(\b127\.0\.0\.1|\blocalhost|\[::1\]):\d+"), r"\1:PORT"),
     (re.compile(r"/(mcp|sse|model)/c\d+-[\w-]+"), r"/\1/CELL"),
     (re.compile(r"\b0x[0-9a-f]{6,}\b"), "0x…"),
     (re.compile(r"(?:/[\w.+-]+)*/matrix-lab-[\w-]+(?:/(?:cell|home)-[\w-]+)?"), "/LAB"),

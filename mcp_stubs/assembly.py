@@ -9,8 +9,8 @@ import anyio
 
 from mcp_stubs._stub import Context, Room, StubServer, StubTool, tool_server
 
-PATIENCE = 60.0
-"""Seconds after which the assembly goes on with those who are here."""
+PATIENCE = 20.0
+"""Seconds after which the assembly goes on with those who are here; clients give a call up after thirty."""
 
 
 @dataclass

@@ -53,12 +53,13 @@ class LiveProgress:
     """Done, failing, running now, time; redrawn in place."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._line)
         self._console = console
         self._began = time.monotonic()
         self._running: dict[Cell, None] = {}
         self._done = self._all = self._failing = self._known = 0
         self._note = ""
+        # Last, because it draws the line at once.
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._line)
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -47,6 +47,8 @@ class News:
     @property
     def where(self) -> str:
         """The servers, transports and revisions that it concerns."""
+        if self.capability == "*":
+            return f"all {len(self.cells)} cells"
         return ", ".join(
             f"{each.cell.server}[{each.cell.transport},{each.cell.revision}]" for each in self.cells[:3]
         ) + (f" and {len(self.cells) - 3} more" if len(self.cells) > 3 else "")

@@ -25,19 +25,19 @@ _STYLE = {
 def render(
     matrix: Matrix, severities: Mapping[str, Severity], outdated: Sequence[Entry] = (), *, output: str = ""
 ) -> RenderableType:
-    """Return the table, the news, the stale entries of the baseline, and the sum."""
+    """Return the table, the news, the stale entries of the baseline, and the sum; to be printed with `crop=False`."""
     told = news(matrix, severities)
     fresh = [each for each in told if each.expected is None and each.verdict is not Verdict.SKIPPED]
     known = [each for each in told if each.expected is not None]
     skipped = [each for each in told if each.verdict is Verdict.SKIPPED and each.expected is None]
     parts: list[RenderableType] = [_table(matrix)]
-    parts += [_item(each) for each in fresh]
+    for each in fresh:
+        # A command that is too long for a line is left to the terminal to wrap, so that it can be copied.
+        parts += [_item(each), Text(f"  {each.reproduce}", style="dim", no_wrap=True, overflow="ignore")]
     if known:
         parts.append(Text(f"\n{len(known)} known (in the baseline, with the reason why):", style="bold"))
         parts += [_known(each) for each in known]
-    parts += [
-        Text(f"skipped: {each.agent} {each.capability} ({len(each.cells)} cells): {each.reason}") for each in skipped
-    ]
+    parts += _skipped(skipped)
     parts += [
         Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
         for each in outdated
@@ -69,8 +69,7 @@ def _item(each: News) -> Text:
     text.append(f"{each.verdict.value} ", style=f"bold {_STYLE[each.verdict]}")
     text.append(f"{each.agent} {each.capability}", style="bold")
     text.append(f" ({each.severity.value}) on {each.where}\n" if each.capability != "*" else "\n")
-    text.append(f"  {each.reason}\n")
-    text.append(f"  {each.reproduce}", style="dim")
+    text.append(f"  {each.reason}")
     return text
 
 
@@ -79,6 +78,20 @@ def _known(each: News) -> Text:
     text.append(each.verdict.value, style=_STYLE[each.verdict])
     text.append(f" {each.agent} {each.capability} on {each.where}: {each.expected}")
     return text
+
+
+def _skipped(told: Sequence[News]) -> list[RenderableType]:
+    """Say once what this machine lacks, however many agents would have needed it."""
+    by_reason: dict[str, list[News]] = {}
+    for each in told:
+        by_reason.setdefault(each.reason, []).append(each)
+    return [
+        Text(
+            f"skipped: {sum(len(each.cells) for each in those)} cells of "
+            f"{', '.join(dict.fromkeys(each.agent for each in those))}: {reason}"
+        )
+        for reason, those in by_reason.items()
+    ]
 
 
 def _sum(matrix: Matrix, output: str) -> Text:

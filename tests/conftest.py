@@ -1,0 +1,31 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+Snapshot = Callable[[str, str], None]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    """Return a function that compares a text with tests/snapshots/NAME; `UPDATE_SNAPSHOTS=1` renews the file."""
+
+    def compare(name: str, text: str) -> None:
+        path = SNAPSHOTS / name
+        if os.environ.get("UPDATE_SNAPSHOTS"):
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"there is no {path.name}; UPDATE_SNAPSHOTS=1 makes it"
+        assert text == path.read_text(encoding="utf-8"), f"{path.name}; UPDATE_SNAPSHOTS=1 renews it"
+
+    return compare

@@ -1,0 +1,57 @@
+"""Vices of discovery."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.saboteurs.honest import OWN_TOOL, Honest, Server
+from tests.saboteurs.saboteur import Saboteur
+
+if TYPE_CHECKING:
+    import mcp_types as types
+
+
+class DropsToolsWithAnUnknownKeyword(Honest):
+    """Leaves out a tool whose schema names its dialect."""
+
+    async def list(self, server: Server) -> list[types.Tool]:
+        return [tool for tool in await super().list(server) if "$schema" not in tool.input_schema]
+
+
+class DropsPageTwo(Honest):
+    """Never looks at the cursor."""
+
+    async def list(self, server: Server) -> list[types.Tool]:
+        return list((await server.client.list_tools()).tools)
+
+
+class NamesToolsWithoutTheirServer(Honest):
+    """Lets the last server win where two have a tool of one name."""
+
+    def name(self, server: Server, tool: types.Tool) -> str:
+        return re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)[:64]
+
+
+class DropsItsOwnTools(Honest):
+    """Replaces its own tools by those of the servers instead of adding them."""
+
+    def offer(self) -> list[Mapping[str, Any]]:
+        return [each for each in super().offer() if each is not OWN_TOOL or not self.tools]
+
+
+SABOTEURS: Mapping[str, Saboteur] = {
+    "discovery.list-tools": Saboteur(DropsToolsWithAnUnknownKeyword, "not offered to the model: extra_keywords"),
+    "discovery.pagination": Saboteur(DropsPageTwo, "page_tool_12 was not offered"),
+    "discovery.name-collision": Saboteur(
+        NamesToolsWithoutTheirServer,
+        "did not reach it",
+        related=frozenset(
+            {
+                "concurrency.parallel-servers",  # its two servers have a tool of one name, too
+            }
+        ),
+    ),
+    "discovery.native-tools-kept": Saboteur(DropsItsOwnTools, "no longer offers own_tool"),
+}

@@ -1,0 +1,97 @@
+"""Vices in how a connection begins, lives and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any, ClassVar
+
+import mcp_types as types
+from mcp import Client, MCPError
+from mcp.client.session import ClientSession
+
+from matrix.model import REVISIONS, STATEFUL, STATELESS
+from tests.saboteurs.honest import Entry, Honest, Server
+from tests.saboteurs.saboteur import Saboteur
+
+
+class InsistsOnItsOwnRevision(Honest):
+    """Ends a connection to a server that is older than itself."""
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        client = await super().open(entry, stack)
+        if client.protocol_version < STATEFUL:
+            msg = f"the server speaks {client.protocol_version}"
+            raise ConnectionError(msg)
+        return client
+
+
+class KnowsOnlyTheHandshake(Honest):
+    """Has never heard of 2026-07-28."""
+
+    mode = "legacy"
+
+
+class TakesInvalidParamsForTheEnd(Honest):
+    """Gives a server up that answers -32602 to `server/discover`."""
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        client = await super().open(entry, stack)
+        if client.protocol_version != STATELESS:
+            await self._probe(client.session)
+        return client
+
+    async def _probe(self, session: ClientSession) -> None:
+        try:
+            await session.send_discover(STATELESS)
+        except MCPError as problem:
+            if problem.code == types.INVALID_PARAMS:
+                raise
+
+
+class EndsWithADeadServer(Honest):
+    """Lets one dead server end the run."""
+
+    async def connect(self, name: str, entry: Entry) -> Server:
+        return Server(name, entry, await self.open(entry, self.stack))
+
+
+class PromisesSampling(Honest):
+    """Advertises sampling, and answers every request for it with an error."""
+
+    def client(self, transport: Any) -> Client:
+        async def refuse(*_: Any) -> types.ErrorData:
+            return types.ErrorData(code=types.INTERNAL_ERROR, message="not implemented")
+
+        return Client(transport, read_timeout_seconds=self.patience, sampling_callback=refuse)
+
+
+class LeavesTheServerRunning(Honest):
+    """Keeps every process that it has started."""
+
+    kept: ClassVar[set[asyncio.Task[None]]] = set()
+
+    async def connect(self, name: str, entry: Entry) -> Server | None:
+        if "command" not in entry:
+            return await super().connect(name, entry)
+        opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self.kept.add(asyncio.create_task(self._keep(entry, opened)))
+        return Server(name, entry, await opened)
+
+    async def _keep(self, entry: Entry, opened: asyncio.Future[Client]) -> None:
+        async with AsyncExitStack() as stack:
+            opened.set_result(await self.open(entry, stack))
+            await asyncio.Event().wait()
+
+
+SABOTEURS: Mapping[str, Saboteur] = {
+    "lifecycle.version": Saboteur(
+        InsistsOnItsOwnRevision, "was not offered", revisions=REVISIONS[: REVISIONS.index(STATEFUL)]
+    ),
+    "lifecycle.stateless-2026": Saboteur(KnowsOnlyTheHandshake, "was not offered"),
+    "lifecycle.discover-fallback": Saboteur(TakesInvalidParamsForTheEnd, "was not offered"),
+    "lifecycle.partial-failure": Saboteur(EndsWithADeadServer, "the run ended with"),
+    "lifecycle.honest-capabilities": Saboteur(PromisesSampling, "sampling (error"),
+    "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran"),
+}

@@ -1,0 +1,96 @@
+"""Vices that show on a server of the outside world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tests.saboteurs.honest import Honest, Server
+from tests.saboteurs.lifecycle import LeavesTheServerRunning
+from tests.saboteurs.saboteur import Saboteur
+
+if TYPE_CHECKING:
+    import mcp_types as types
+
+
+class OffersEightTools(Honest):
+    """Thinks that eight tools of a server are enough."""
+
+    async def list(self, server: Server) -> list[types.Tool]:
+        return (await super().list(server))[:8]
+
+
+class DropsRequired(Honest):
+    """Makes every argument optional."""
+
+    def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: each for name, each in super().schema(schema).items() if name != "required"}
+
+
+class CutsResults(Honest):
+    """Shows the first forty characters of a result."""
+
+    def show(self, result: types.CallToolResult) -> str:
+        return super().show(result)[:40]
+
+
+class SharesAnAnswerBetweenRuns(Honest):
+    """Answers a call with what another run was answered by the same tool."""
+
+    patience = 3.0
+    first: ClassVar[dict[tuple[str, str], tuple[Honest, asyncio.Future[types.CallToolResult]]]] = {}
+
+    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        owner, answer = self.first.get((server.key, tool.name), (self, None))
+        if answer is not None and owner is not self:
+            return await asyncio.shield(answer)
+        mine = asyncio.ensure_future(super().call(server, tool, arguments))
+        self.first.setdefault((server.key, tool.name), (self, mine))
+        return await mine
+
+
+SABOTEURS: Mapping[str, Saboteur] = {
+    "real.discovery": Saboteur(
+        OffersEightTools,
+        "tools were not offered",
+        related=frozenset(
+            {
+                "discovery.pagination",  # its server has twelve
+            }
+        ),
+    ),
+    "real.schema": Saboteur(DropsRequired, "no longer requires"),
+    "real.invocation": Saboteur(
+        CutsResults,
+        "which does not hold",
+        related=frozenset(
+            {
+                "invoke.unicode",  # its text is longer
+            }
+        ),
+    ),
+    "real.concurrent": Saboteur(
+        SharesAnAnswerBetweenRuns,
+        "which does not hold",
+        related=frozenset(
+            {
+                # All of these have several runs that call the same tool.
+                "concurrency.many-runs",
+                "concurrency.no-cross-talk",
+                "concurrency.shared-server",
+                "concurrency.cross-task-close",
+                "concurrency.pool",
+            }
+        ),
+    ),
+    "real.shutdown": Saboteur(
+        LeavesTheServerRunning,
+        "still ran",
+        related=frozenset(
+            {
+                "lifecycle.shutdown",  # the same question, of a stub
+            }
+        ),
+    ),
+}

@@ -1,0 +1,14 @@
+"""All saboteurs, by the capability that each has to turn red."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.saboteurs import concurrency, discovery, invoke, lifecycle, real, schema, transport
+from tests.saboteurs.saboteur import Saboteur
+
+_GROUPS = (discovery, schema, invoke, concurrency, transport, lifecycle, real)
+
+SABOTEURS: Mapping[str, Saboteur] = {
+    capability: saboteur for group in _GROUPS for capability, saboteur in group.SABOTEURS.items()
+}

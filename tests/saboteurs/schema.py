@@ -1,0 +1,55 @@
+"""Vices with schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.saboteurs.honest import Honest, Server, mapped
+from tests.saboteurs.saboteur import Saboteur
+
+if TYPE_CHECKING:
+    import mcp_types as types
+
+
+class DropsDefinitions(Honest):
+    """Leaves every `$ref` pointing nowhere."""
+
+    def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: each for name, each in super().schema(schema).items() if name != "$defs"}
+
+
+class TurnsUnionsIntoStrings(Honest):
+    """Takes whatever may be null for a plain string."""
+
+    def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        return mapped(super().schema(schema), _plain)
+
+
+class InventsAnArgument(Honest):
+    """Demands an argument of every tool that has none."""
+
+    def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if schema.get("properties"):
+            return super().schema(schema)
+        return {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+
+
+class RenamesNothing(Honest):
+    """Offers the server's own names, dots and all."""
+
+    def name(self, server: Server, tool: types.Tool) -> str:
+        return f"{server.name}__{tool.name}"
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = [each.get("type") for each in schema.get("anyOf", ())] + [schema.get("type")]
+    return {"type": "string"} if "null" in kinds or ["string", "null"] in kinds else schema
+
+
+SABOTEURS: Mapping[str, Saboteur] = {
+    "schema.refs": Saboteur(DropsDefinitions, "is broken"),
+    "schema.nullable-unions": Saboteur(TurnsUnionsIntoStrings, "no longer accepts"),
+    "schema.empty-object": Saboteur(InventsAnArgument, "no longer accepts {}"),
+    "schema.provider-rules": Saboteur(RenamesNothing, "would refuse the request"),
+}

@@ -1,0 +1,288 @@
+"""The floors of the house: arrows point only downward; read with `ast`, so nothing is imported for it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = {
+    path: ast.parse(path.read_text(encoding="utf-8"))
+    for folder in ("matrix", "agents", "mcp_stubs")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+LINES = 300
+
+GROUND = ("model", "errors", "shapes", "redaction", "events")
+LAB = ("lab", "environments")
+CELL = ("lab.script", "lab.trace", "lab.scripted_model", "lab.protocols.base")
+STAIRS = ("adapters", "baseline", "capabilities", "discovery", "environments", "lab", "lines", "plan", "registration")
+BELOW_RUN = (*GROUND, *STAIRS, "results", "engine")
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "model": GROUND,
+    "errors": GROUND,
+    "shapes": GROUND,
+    "redaction": GROUND,
+    "events": GROUND,
+    "lab": (*GROUND, *LAB),
+    "capabilities": (*GROUND, *CELL, "capabilities"),
+    "adapters": (*GROUND, "adapters"),
+    "environments": GROUND,
+    "registration": GROUND,
+    "plan": GROUND,
+    "baseline": GROUND,
+    "results": GROUND,
+    "lines": GROUND,
+    "discovery": (*GROUND, *LAB, "registration", "capabilities"),
+    "report": ("model", "shapes", "events", "baseline.Entry", "report"),
+    "engine": (*GROUND, *STAIRS, "results", "engine"),
+    "run": BELOW_RUN,
+    "cli": (*BELOW_RUN, "report", "run"),
+    "pytest_plugin": (*BELOW_RUN, "report", "run"),
+    "__main__": ("cli",),
+    "__init__": (),
+}
+"""What each module or package of matrix/ may import of matrix/: another one, or only a part of it."""
+
+
+def named(path: Path) -> str:
+    """Return a file's name for messages."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and full name of everything that a file imports, also inside of functions."""
+    package = [*path.relative_to(ROOT).parent.parts]
+    for node in ast.walk(SOURCES[path]):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{module}.{alias.name}"
+
+
+def within(name: str, part: str) -> bool:
+    """Tell whether a dotted name is a part, or below it."""
+    return name == part or name.startswith(f"{part}.")
+
+
+def texts(tree: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the string literals that are no docstrings."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+def files(*folders: str) -> list[Path]:
+    """Return the source files of these folders."""
+    return [path for path in SOURCES if path.relative_to(ROOT).parts[0] in folders]
+
+
+MATRIX = files("matrix")
+
+
+def unit(path: Path) -> str:
+    """Return which entry of MAY_IMPORT speaks of a file."""
+    return path.relative_to(ROOT / "matrix").parts[0].removesuffix(".py")
+
+
+def test_every_module_has_its_floor() -> None:
+    assert {unit(path) for path in MATRIX} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("part", sorted(MAY_IMPORT))
+def test_arrows_point_only_downward(part: str) -> None:
+    upward = [
+        f"{named(path)}:{line} imports {name}"
+        for path in MATRIX
+        if unit(path) == part
+        for line, name in imports(path)
+        if within(name, "matrix") and not any(within(name, f"matrix.{allowed}") for allowed in MAY_IMPORT[part])
+    ]
+    assert upward == []
+
+
+def test_no_two_floors_look_at_each_other() -> None:
+    def reach(part: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+        for allowed in {each.partition(".")[0] for each in MAY_IMPORT[part]} - {part}:
+            if allowed not in seen:
+                seen |= {allowed} | reach(allowed, seen | {allowed})
+        return seen
+
+    above_ground = set(MAY_IMPORT) - set(GROUND)
+    assert [part for part in above_ground if part in reach(part)] == []
+
+
+def test_the_stubs_import_nothing_of_the_tool_nor_of_the_agents() -> None:
+    assert [
+        f"{named(path)}:{line} imports {name}"
+        for path in files("mcp_stubs")
+        for line, name in imports(path)
+        if within(name, "matrix") or within(name, "agents")
+    ] == []
+
+
+def test_the_agents_import_nothing_of_the_tool_nor_of_the_stubs() -> None:
+    assert [
+        f"{named(path)}:{line} imports {name}"
+        for path in files("agents")
+        for line, name in imports(path)
+        if within(name, "matrix") or within(name, "mcp_stubs")
+    ] == []
+
+
+AGENTS = {path.name for path in (ROOT / "agents").iterdir() if any(path.glob("agent.*"))}
+STUBS = {path.stem for path in (ROOT / "mcp_stubs").glob("*.py") if not path.name.startswith("_")}
+WORDS_OF_THE_WIRE = {"arguments", "content", "instructions"}
+"""Stubs that are called as a key of the provider's or of MCP's messages."""
+TOOLS = {"echo"}
+"""Stubs that are called as their tool, which scripts name."""
+ORDINARY_WORDS = {"simple", "control"}
+"""Agents whose names also occur in sentences."""
+
+
+def test_there_are_agents_and_stubs_to_look_for() -> None:
+    assert {"simple", "stan"} <= AGENTS
+    assert {"echo", "rendezvous"} <= STUBS
+
+
+def test_the_tool_imports_no_bundled_agent_and_no_stub() -> None:
+    assert [
+        f"{named(path)}:{line} imports {name}"
+        for path in MATRIX
+        for line, name in imports(path)
+        if within(name, "agents") or within(name, "mcp_stubs")
+    ] == []
+
+
+def test_the_tool_names_no_bundled_agent() -> None:
+    distinctive = re.compile(rf"(?<![\w/-])({'|'.join(map(re.escape, sorted(AGENTS - ORDINARY_WORDS)))})(?![\w-])")
+    assert [
+        f"{named(path)}:{text.lineno} says {text.value!r}"
+        for path in MATRIX
+        for text in texts(SOURCES[path])
+        if text.value in AGENTS or distinctive.search(str(text.value))
+    ] == []
+
+
+def declared_servers(tree: ast.AST) -> set[int]:
+    """Return the literals that stand in `servers=[...]` of a capability's declaration."""
+    return {
+        id(literal)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "capability"
+        for keyword in node.keywords
+        if keyword.arg == "servers"
+        for literal in ast.walk(keyword.value)
+    }
+
+
+def test_only_the_declarations_of_capabilities_name_a_stub() -> None:
+    named_elsewhere: list[str] = []
+    for path in MATRIX:
+        in_catalogue = unit(path) == "capabilities"
+        declared = declared_servers(SOURCES[path]) if in_catalogue else set()
+        allowed = WORDS_OF_THE_WIRE | (TOOLS if in_catalogue else set())
+        named_elsewhere += [
+            f"{named(path)}:{text.lineno} says {text.value!r}"
+            for text in texts(SOURCES[path])
+            if id(text) not in declared and str(text.value).removesuffix(".py") in STUBS - allowed
+        ]
+    assert named_elsewhere == []
+
+
+def test_every_stub_that_a_capability_declares_exists() -> None:
+    declared = {
+        node.value
+        for path in MATRIX
+        if unit(path) == "capabilities"
+        for node in texts(SOURCES[path])
+        if id(node) in declared_servers(SOURCES[path])
+    }
+    assert declared <= STUBS
+
+
+def test_only_discovery_knows_the_folders_of_agents_and_stubs() -> None:
+    assert [
+        f"{named(path)}:{text.lineno} says {text.value!r}"
+        for path in MATRIX
+        if unit(path) != "discovery"
+        for text in texts(SOURCES[path])
+        if re.search(r"\bmcp_stubs\b|^agents[./]", str(text.value))
+    ] == []
+    joined = [
+        f"{named(path)}:{node.lineno}"
+        for path in MATRIX
+        if unit(path) != "discovery"
+        for node in ast.walk(SOURCES[path])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        if isinstance(node.right, ast.Constant) and node.right.value == "agents"
+    ]
+    assert joined == []
+
+
+IMPORTERS = {"import_module", "reload", "__import__", "spec_from_file_location", "run_module", "run_path", "exec"}
+
+
+def test_only_discovery_and_the_preload_import_by_name() -> None:
+    def called(node: ast.Call) -> str:
+        return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+    importing = {
+        named(path)
+        for path in MATRIX
+        for node in ast.walk(SOURCES[path])
+        if isinstance(node, ast.Call) and called(node) in IMPORTERS
+    }
+    assert importing == {"matrix/discovery.py", "matrix/engine/preload.py"}
+
+
+def test_importlib_is_otherwise_only_asked_for_versions_and_whether_a_module_is_there() -> None:
+    others = {
+        (named(path), name)
+        for path in MATRIX
+        for _, name in imports(path)
+        if within(name, "importlib") and unit(path) != "discovery" and path.name != "preload.py"
+    }
+    assert others == {
+        ("matrix/environments.py", "importlib.util"),
+        ("matrix/run.py", "importlib.metadata.PackageNotFoundError"),
+        ("matrix/run.py", "importlib.metadata.version"),
+    }
+
+
+def test_the_tool_has_no_assert_and_no_print() -> None:
+    """An agent's own AssertionError must not become a verdict; and only the command line has an audience."""
+    assert [
+        f"{named(path)}:{node.lineno}"
+        for path in MATRIX
+        for node in ast.walk(SOURCES[path])
+        if isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
+    ] == []
+
+
+def test_no_source_file_is_longer_than_300_lines() -> None:
+    lengths = {named(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: length for name, length in lengths.items() if length > LINES} == {}
+
+
+TOP = ("LICENSE", "Makefile", "*.md", "*.toml", "*.lock")
+FOLDERS = ("matrix", "agents", "mcp_stubs", "tests", "benchmarks", "results", ".github")
+ONE_MACHINE = re.compile(rb"/(root|work)/")
+
+
+def test_no_file_speaks_of_one_machine() -> None:
+    found = [path for pattern in TOP for path in ROOT.glob(pattern)]
+    found += [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
+    sources = [path for path in found if "__pycache__" not in path.parts]
+    assert [named(path) for path in sources if ONE_MACHINE.search(path.read_bytes())] == []

@@ -1,0 +1,98 @@
+"""No secret leaves a run, and no noise comes into a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from matrix.redaction import MASK, one_sentence, redact
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "x-goog-api-key",
+        "api_key",
+        "apiKey",
+        "X-Auth-Token",
+        "client_secret",
+        "password",
+        "private-key",
+        "OPENAI_API_KEY",
+        "DISCORD_BOT_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "DB_PASSWD",
+    ],
+)
+def test_what_is_called_like_a_secret_is_masked(name: str) -> None:
+    assert redact({name: "hunter2", "kept": "hunter3"}) == {name: MASK, "kept": "hunter3"}
+    assert redact({"env": [{name: ["hunter2"]}]}) == {"env": [{name: [MASK]}]}
+
+
+@pytest.mark.parametrize("name", ["token", "max_tokens", "Content-Type", "Mcp-Session-Id", "key", "author", "HOME"])
+def test_what_only_resembles_a_secret_is_kept(name: str) -> None:
+    assert redact({name: "value"}) == {name: "value"}
+
+
+def test_an_empty_secret_is_seen_to_be_empty() -> None:
+    assert redact({"OPENAI_API_KEY": ""}) == {"OPENAI_API_KEY": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Authorization: Bearer abc.def-123_~+/=", f"Authorization: {MASK}"),
+        ("BEARER abcdefgh!", f"{MASK}!"),
+        ("Basic dXNlcjpwYXNz was sent", f"{MASK} was sent"),
+        ("the key sk-proj-abcdef123456 is wrong", f"the key {MASK} is wrong"),
+        ("a bearer of news", "a bearer of news"),
+        ("task-12345678 is done", "task-12345678 is done"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked_wherever_it_stands(text: str, masked: str) -> None:
+    assert redact({"frames": [{"text": text}]}) == {"frames": [{"text": masked}]}
+    assert one_sentence(text) == masked
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, "text", {"a": [1, {"b": None}]}])
+def test_everything_else_stays_as_it_is(value: Any) -> None:
+    assert redact(value) == value
+
+
+def test_tuples_become_lists_as_in_json() -> None:
+    assert redact((1, ("a",))) == [1, ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "quiet"),
+    [
+        ("cannot connect to 127.0.0.1:43817", "cannot connect to 127.0.0.1:PORT"),
+        ("http://localhost:8080/mcp/c12-a1b2c3 refused", "http://localhost:PORT/mcp/CELL refused"),
+        ("http://[::1]:8080/sse/c3-zz", "http://[::1]:PORT/sse/CELL"),
+        ("<Session object at 0x7f3a2b1c9d80>", "<Session object at 0x…>"),
+        ("no such file: /tmp/pytest-1/matrix-lab-a8f3/cell-7/x.json", "no such file: /LAB/x.json"),
+        ("cwd is /var/tmp/matrix-lab-a8f3/home-1", "cwd is /LAB"),
+        ("process pid 4711 and pid=12", "process pid N and pid N"),
+        ("session 0123456789abcdef0123456789abcdef", "session ID"),
+        ("request 123e4567-e89b-12d3-a456-426614174000 lost", "request ID lost"),
+        ("  two\n\tlines \r\n of it ", "two lines of it"),
+        ("revision 2025-11-25 over http", "revision 2025-11-25 over http"),
+        ("the server saw 0x10 of 300 s", "the server saw 0x10 of 300 s"),
+    ],
+)
+def test_reasons_have_nothing_that_differs_from_run_to_run(text: str, quiet: str) -> None:
+    assert one_sentence(text) == quiet
+
+
+def test_a_long_reason_is_cut_with_a_mark() -> None:
+    assert one_sentence("x" * 240) == "x" * 240
+    assert one_sentence("x" * 241) == "x" * 239 + "…"
+    assert one_sentence("a word " * 100, limit=10) == "a word a…"
