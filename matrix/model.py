@@ -148,7 +148,7 @@ class Capability:
     transports: tuple[str, ...] = ("stdio", "http")
     revisions: tuple[str, ...] = (STATEFUL,)
     failures: tuple[str, ...] = ()
-    deadline: float = 60.0
+    deadline: float = 120.0
     real: bool = False
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""

@@ -79,7 +79,6 @@ class RunResult:
 
 def run(request: Request, audience: Audience) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    warm_up()
     plan = prepare(request, audience)
     baseline = request.baseline or ()
     kept = _kept(request, plan)
@@ -125,6 +124,8 @@ def prepare(request: Request, audience: Audience) -> Plan:
     capabilities = find_capabilities()
     servers = find_servers(real_servers_file())
     plan = make_plan(agents, capabilities, servers, filters, shard=request.shard)
+    # Not before the filters are known to be right: what warms up keeps our standard error open.
+    warm_up()
     machine = _install(plan, audience, request.live)
     return make_plan(agents, capabilities, servers, filters, machine, shard=request.shard)
 

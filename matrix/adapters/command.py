@@ -29,7 +29,7 @@ _PASSED_ON = (
 )
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of standard output that are taken for the answer; what a command babbles beyond is let go."""
-POLITENESS = 10
+POLITENESS = 4
 """Added to a command's niceness: when many start at once, the servers that they time still answer promptly."""
 _STDERR_LIMIT = 64 * 1024
 _STDERR_LINES = 12

@@ -19,7 +19,7 @@ ASSEMBLY_SECONDS = 20.0
     severity="expected",
     servers=["rendezvous"],
     revisions=[STATEFUL, STATELESS],
-    deadline=30,
+    deadline=45,
     failures=["pydantic/pydantic-ai#2355", "google/adk-python#2615"],
 )
 async def parallel_calls(cell: CellVerbs) -> None:
@@ -32,7 +32,7 @@ async def parallel_calls(cell: CellVerbs) -> None:
     expect(len(cell.trace.calls("meet")) == 2, "the server did not see two calls")
 
 
-@capability("concurrency.parallel-servers", severity="expected", servers=["rendezvous", "rendezvous"], deadline=30)
+@capability("concurrency.parallel-servers", severity="expected", servers=["rendezvous", "rendezvous"], deadline=45)
 async def parallel_servers(cell: CellVerbs) -> None:
     """Calls of one turn to two servers are in flight at the same time.
 
@@ -49,7 +49,7 @@ async def parallel_servers(cell: CellVerbs) -> None:
     "concurrency.many-runs",
     severity="core",
     servers=["echo"],
-    deadline=120,
+    deadline=300,
 )
 async def many_runs(cell: CellVerbs) -> None:
     """Sixteen runs of one agent on one server all succeed.
@@ -127,7 +127,7 @@ async def all_agents(cell: CellVerbs) -> None:
     "concurrency.no-cross-talk",
     severity="core",
     servers=["slow"],
-    deadline=60,
+    deadline=120,
     failures=["anthropics/claude-code#79241", "modelcontextprotocol/typescript-sdk#742"],
 )
 async def no_cross_talk(cell: CellVerbs) -> None:
@@ -234,7 +234,7 @@ async def cross_task_close(cell: CellVerbs) -> None:
     "concurrency.pool",
     severity="expected",
     servers=["echo"],
-    deadline=120,
+    deadline=300,
     failures=["IBM/mcp-context-forge#3737"],
 )
 async def pool(cell: CellVerbs) -> None:

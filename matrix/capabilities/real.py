@@ -73,7 +73,7 @@ async def invocation(cell: CellVerbs) -> None:
     _answered(run, probes)
 
 
-@capability("real.concurrent", severity="core", real=True, deadline=120)
+@capability("real.concurrent", severity="core", real=True, deadline=300)
 async def concurrent(cell: CellVerbs) -> None:
     """The probes succeed from eight runs at once, each with its own answer.
 

@@ -20,7 +20,7 @@ def capability(
     transports: Sequence[str] = ("stdio", "http"),
     revisions: Sequence[str] = (STATEFUL,),
     failures: Sequence[str] = (),
-    deadline: float = 60.0,
+    deadline: float = 120.0,
     real: bool = False,
     together: bool = False,
 ) -> Callable[[Check], Check]:

@@ -54,7 +54,11 @@ class Lane:
     attempts: dict[str, list[Outcome]] = field(default_factory=dict[str, list[Outcome]])
     worker: WorkerProcess | None = None
     ended_alone: int = 0
-    starts: int = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its worker has loaded the agent."""
+        return self.worker is not None and self.worker.is_ready
 
     @property
     def unfinished(self) -> bool:
@@ -73,7 +77,6 @@ class LocalEngine:
         self._scratch = Path(tempfile.mkdtemp(prefix="agent-matrix-"))
         self._active: list[Lane] = []
         self._commons: Commons | None = None
-        self._party = 1
 
     def run(self) -> Generator[Event]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
@@ -85,9 +88,8 @@ class LocalEngine:
             alone = [each for each in self._plan.asked if not self._capability(each.cell).together]
             yield from self._lanes(alone, at_once=self._options.jobs)
             if together:
-                self._party = len({each.cell.agent for each in together})
                 with Commons(self._capability(together[0].cell).servers[0], self._scratch) as self._commons:
-                    yield from self._lanes(together, at_once=self._party)
+                    yield from self._lanes(together, at_once=len(together))
         finally:
             for lane in self._active:
                 if lane.worker is not None:
@@ -104,7 +106,11 @@ class LocalEngine:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
             for lane in self._active:
-                yield from self._feed(lane)
+                self._staff(lane)
+            if self._commons is None or all(lane.is_ready for lane in self._active):
+                # Who is to meet on the commons is asked when everybody is there.
+                for lane in self._active:
+                    yield from self._feed(lane)
             yield from self._listen()
             for lane in [lane for lane in self._active if not lane.unfinished]:
                 self._active.remove(lane)
@@ -112,21 +118,20 @@ class LocalEngine:
 
     def _retire(self, lane: Lane) -> None:
         if lane.worker is not None:
-            lane.worker.stop()
-            lane.worker.process.join(5)
             lane.worker.kill()
             lane.worker = None
 
+    def _staff(self, lane: Lane) -> None:
+        """Give a lane a worker if it has none."""
+        if lane.worker is None:
+            commons = None if self._commons is None else self._commons.url
+            lane.worker = start(Job(lane.agent, self._options.real, self._options.live, commons, self._scratch))
+
     def _feed(self, lane: Lane) -> Iterator[Event]:
         """Give a lane's worker as much as it may have in flight: one at a time where a cell has to be alone."""
-        if lane.worker is None:
-            lane.starts += 1
-            commons = None if self._commons is None else self._commons.url
-            job = Job(lane.agent, self._options.real, self._options.live, commons, self._party, self._scratch)
-            lane.worker = start(job)
         worker = lane.worker
         at_once = CELLS_PER_WORKER if lane.agent.command is None else CELLS_PER_COMMAND
-        while worker.is_ready:
+        while worker is not None and worker.is_ready:
             busy = len(worker.in_flight)
             if lane.waiting and not lane.alone and busy < at_once:
                 cell = _next_not_in_flight(lane)
@@ -136,7 +141,7 @@ class LocalEngine:
                 cell = lane.alone.popleft()
             else:
                 return
-            worker.ask(cell, self._capability(cell).deadline, self._options.grace)
+            worker.ask(cell, self._capability(cell).deadline, self._options.grace, len(self._active))
             yield Started(cell)
 
     def _listen(self) -> Iterator[Event]:

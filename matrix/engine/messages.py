@@ -18,23 +18,21 @@ class Job:
     live: bool = False
     commons: str | None = None
     """The URL of the server that all agents use at the same time."""
-    party: int = 1
     scratch: Path | None = None
     """The run's temporary folder, which the parent removes."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Put this cell's question; `number` is unique within the worker, `deadline` in seconds and the plan's own."""
+    """Put this cell's question; `number` is unique within the worker, `deadline` in seconds and the plan's own.
+
+    `party` is how many agents are asked at the same time, where they are to meet.
+    """
 
     cell: Cell
     number: int
     deadline: float
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Finish; nothing more will be asked."""
+    party: int = 1
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from matrix.engine import entry
-from matrix.engine.messages import Ask, Job, Stop
+from matrix.engine.messages import Ask, Job
 from matrix.model import Cell
 
 PRELOAD = "matrix.engine.preload"
@@ -49,12 +49,12 @@ class WorkerProcess:
     is_ready: bool = False
     asked: int = 0
 
-    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS) -> None:
+    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS, party: int = 1) -> None:
         """Put a cell's question; a worker that has died shows so by its sentinel."""
         self.asked += 1
         self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + grace)
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked, deadline))
+            self.pipe.send(Ask(cell, self.asked, deadline, party))
 
     @property
     def overdue(self) -> bool:
@@ -63,11 +63,6 @@ class WorkerProcess:
         if not self.is_ready:
             return now > self.ready_by
         return any(now > each.until for each in self.in_flight.values())
-
-    def stop(self) -> None:
-        """Tell the worker that nothing more will be asked."""
-        with contextlib.suppress(OSError):
-            self.pipe.send(Stop())
 
     def kill(self) -> None:
         """End the worker and everything that it started, now."""

@@ -27,7 +27,7 @@ from matrix.capabilities.verbs import Probe
 from matrix.discovery import Broken, find_capabilities, load, load_real, load_stub
 from matrix.engine.cell import Setting, execute
 from matrix.engine.entry import MARK
-from matrix.engine.messages import Ask, CannotLoad, Done, Job, Ready, Stop, WorkerFault
+from matrix.engine.messages import Ask, CannotLoad, Done, Job, Ready, WorkerFault
 from matrix.engine.process import sweep
 from matrix.engine.upstream import Upstreams
 from matrix.lab.lab import Lab, Wanted
@@ -43,7 +43,7 @@ HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer
 
 
 def main(job: Job, pipe: Connection) -> None:
-    """Serve one agent's cells until told to stop; the entry point of the process."""
+    """Serve one agent's cells until the parent ends us; the entry point of the process."""
     with contextlib.suppress(OSError):
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when an interrupted run ends
@@ -89,7 +89,7 @@ class Worker:
         self._lab = lab
         self._upstreams = upstreams
         self._capabilities = {each.id: each for each in find_capabilities()}
-        self._setting = Setting(lab, job.agent, start(lab), self._wanted, self._probes, job.party, HEADERS)
+        self._setting = Setting(lab, job.agent, start(lab), self._wanted, self._probes, headers=HEADERS)
         self._sending = threading.Lock()
 
     @cached_property
@@ -102,33 +102,28 @@ class Worker:
         return self._lab.call(conversation.answer(path, body))
 
     async def serve(self) -> None:
-        """Run until told to stop."""
+        """Answer questions until the parent ends this process, or goes away itself."""
         loop = asyncio.get_running_loop()
-        incoming: asyncio.Queue[Ask | Stop] = asyncio.Queue()
+        incoming: asyncio.Queue[Ask] = asyncio.Queue()
 
         def read() -> None:
             with contextlib.suppress(EOFError, OSError):
                 while True:
-                    message: Ask | Stop = self._pipe.recv()
-                    loop.call_soon_threadsafe(incoming.put_nowait, message)
-                    if isinstance(message, Stop):
-                        return
+                    loop.call_soon_threadsafe(incoming.put_nowait, self._pipe.recv())
             # The parent is gone: so must be everything that carries our mark, ourselves included.
             sweep(os.environ[MARK])
             os._exit(0)
 
         threading.Thread(target=read, name="questions", daemon=True).start()
         running: set[asyncio.Task[None]] = set()
-        while isinstance(message := await incoming.get(), Ask):
-            task = asyncio.create_task(self._one(message))
+        while True:
+            task = asyncio.create_task(self._one(await incoming.get()))
             running.add(task)
             task.add_done_callback(running.discard)
-        if running:
-            await asyncio.wait(running)
 
     async def _one(self, ask: Ask) -> None:
         capability = replace(self._capabilities[ask.cell.capability], deadline=ask.deadline)
-        outcome, evidence = await execute(ask.cell, capability, self._setting, ask.number)
+        outcome, evidence = await execute(ask.cell, capability, replace(self._setting, party=ask.party), ask.number)
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 

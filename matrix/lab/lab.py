@@ -77,7 +77,8 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with contextlib.suppress(RuntimeError):  # where the lab has ended by itself, its loop is closed
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
         self._folder.cleanup()
 

@@ -159,12 +159,12 @@ class Trace:
     def calls(self, tool: str | None = None, *, server: str | None = None) -> list[ServerCall]:
         """Return the tool calls that the servers saw, in order of arrival."""
         answers = {
-            (frame.session, frame.message.get("id")): frame
+            _request_of(frame): frame
             for frame in self.frames
             if frame.direction == "out" and "method" not in frame.message
         }
         return [
-            _server_call(frame, answers.get((frame.session, frame.message.get("id"))))
+            _server_call(frame, answers.get(_request_of(frame)))
             for frame in self.frames
             if frame.direction == "in"
             and frame.message.get("method") == "tools/call"
@@ -195,6 +195,11 @@ class Trace:
             if frame.direction == "out" and (server is None or frame.server == server)
             for tool in sequence(mapping(frame.message.get("result")).get("tools"))
         }
+
+
+def _request_of(frame: Frame) -> tuple[str, str]:
+    """Return what a request and its answer have in common; a malformed id need not be hashable."""
+    return frame.session, repr(frame.message.get("id"))
 
 
 def _params(frame: Frame) -> Mapping[str, Any]:

@@ -200,7 +200,7 @@ class Line:
 
     async def end(self) -> tuple[int, bytes, bytes]:
         """Close its stdin; return its exit code and what was left to read of stdout and stderr."""
-        out, err = await asyncio.wait_for(self.process.communicate(), HANG)
+        out, err = await asyncio.wait_for(self.process.communicate(b""), HANG)
         return self.process.returncode, out, err
 
     async def gone(self) -> int:

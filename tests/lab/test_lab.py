@@ -55,7 +55,7 @@ async def test_the_trace_holds_every_frame_that_the_client_sent_and_received(lab
     assert list(cell.trace.listed("echo")) == ["echo"]
 
 
-@EVERY_WAY
+@ONE_WAY_EACH
 async def test_a_session_is_labelled_by_its_server_and_its_number(lab, transport, revision):
     async with attached(lab, "echo", transport=transport, revision=revision) as cell:
         for _ in range(2):
