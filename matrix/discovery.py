@@ -21,7 +21,7 @@ from matrix import capabilities as capabilities_package
 from matrix.capabilities.registry import registered
 from matrix.errors import ConfigurationError
 from matrix.model import ANY_REVISION, CONTROL, REVISIONS, TRANSPORTS, Agent, Capability, Server
-from matrix.registration import broken, from_import_string, from_mapping, from_toml
+from matrix.registration import broken, from_import_string, from_mapping, from_toml, with_valid_name
 from matrix.shapes import mapping
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def find_agents(root: Path, extra: Sequence[str] = ()) -> tuple[Agent, ...]:
     """
     found: dict[str, Agent] = {}
     for agent in (*_entry_points(), *_folder(root / "agents"), *_pyproject(root), *map(_named, extra)):
-        found[agent.name] = agent
+        row = with_valid_name(agent)
+        found[row.name] = row
     found[CONTROL] = Agent(
         CONTROL, "built in", "The official MCP SDK's client with no agent around it.", "matrix.adapters.control:control"
     )

@@ -5,6 +5,7 @@ A registration that cannot be read becomes a row too, with the cause and its men
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from matrix.model import Agent, Command, NativeProbe, Problem
+from matrix.model import CONTROL, Agent, Command, NativeProbe, Problem
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -120,6 +121,16 @@ def from_mapping(data: Mapping[str, Any], name: str, origin: str, folder: Path |
 def from_import_string(text: str, name: str, origin: str) -> Agent:
     """Make a row of `package.module:attribute`."""
     return from_mapping({"factory": text}, name, origin)
+
+
+def with_valid_name(agent: Agent) -> Agent:
+    """Return the agent, or, where its name would not fit into a cell's id, a row that says so under one that does."""
+    if agent.name != CONTROL and re.fullmatch(r"[\w.+-]+", agent.name):
+        return agent
+    name = re.sub(r"[^\w.+-]", "_", agent.name)
+    name = f"{name}_" if name == CONTROL else name
+    mend = f"use letters, digits and `_.+-`, and not {CONTROL!r}, which is the row without an agent"
+    return broken(name, agent.origin, f"an agent cannot be called {agent.name!r}", mend)
 
 
 def broken(name: str, origin: str, cause: str, mend: str) -> Agent:

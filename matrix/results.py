@@ -39,7 +39,7 @@ class ResultsWriter:
         head: Mapping[str, Any] = {"kind": "header", "schema": SCHEMA_VERSION, **self._header}
         lines = [head, *map(as_line, self._kept)]
         with _writing_to(self.folder):
-            if not self._kept:
+            if not self._kept and path.exists():  # only what a run of ours has left there
                 shutil.rmtree(self.folder / EVIDENCE, ignore_errors=True)
             (self.folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
             _replace(path, "".join(json.dumps(line) + "\n" for line in lines))

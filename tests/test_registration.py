@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from matrix.model import Agent, NativeProbe
-from matrix.registration import from_import_string, from_mapping, from_toml
+from matrix.registration import from_import_string, from_mapping, from_toml, with_valid_name
 
 FACTORY = """\
 factory = "shop.agent:create_agent"
@@ -148,3 +148,12 @@ def test_a_file_that_cannot_be_read_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "agent.toml").mkdir()
     told, mend = cause_and_mend(from_toml(tmp_path / "agent.toml", "shop"))
     assert (told, mend) == ("cannot be read: Is a directory", "make the file readable")
+
+
+@pytest.mark.parametrize("name", ["control", "a::b", "a[b]", "two words"])
+def test_a_name_that_does_not_fit_into_a_cells_id_is_a_row_that_says_so(name: str) -> None:
+    row = with_valid_name(from_mapping({"factory": "pkg.module:create_agent"}, name, "pyproject.toml"))
+    assert row.problem is not None
+    assert repr(name) in str(row.problem)
+    assert row.name != "control"
+    assert with_valid_name(row) == row

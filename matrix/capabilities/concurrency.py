@@ -32,17 +32,17 @@ async def parallel_calls(cell: CellVerbs) -> None:
     expect(len(cell.trace.calls("meet")) == 2, "the server did not see two calls")
 
 
-@capability("concurrency.parallel-servers", severity="expected", servers=["rendezvous", "rendezvous"], deadline=45)
+@capability("concurrency.parallel-servers", severity="expected", servers=["rendezvous", "reunion"], deadline=45)
 async def parallel_servers(cell: CellVerbs) -> None:
     """Calls of one turn to two servers are in flight at the same time.
 
     Two servers share one meeting place; the tool of each returns only once both have been called.
     """
-    calls = [call("meet", on=server, party=2, token=server) for server in cell.servers]
-    run = await cell.ask(together(*calls))
-    for server in cell.servers:
-        expect(f"met {server}" in run.result("meet", on=server), f"the call to {server} did not come back")
-        expect(len(cell.trace.calls("meet", server=server)) == 1, f"{server} did not see one call")
+    tools = dict(zip(cell.servers, ("meet", "join"), strict=True))
+    run = await cell.ask(together(*(call(tool, on=server, party=2, token=tool) for server, tool in tools.items())))
+    for server, tool in tools.items():
+        expect(f"met {tool}" in run.result(tool), f"the call to {server} did not come back")
+        expect(len(cell.trace.calls(tool, server=server)) == 1, f"{server} did not see one call")
 
 
 @capability(

@@ -31,7 +31,7 @@ def main() -> None:
     hello = {"key": key, "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
     lab.send(b"h", json.dumps(hello).encode() + b"\n")
     if command:
-        os._exit(Child(lab, command).run())
+        os._exit(pump_child(lab, command))
     else:
         pump_lab(lab)
 
@@ -79,6 +79,20 @@ def pump_lab(lab: Link) -> None:
     except OSError:
         code = 0
     os._exit(code)
+
+
+def pump_child(lab: Link, command: "list[str]") -> int:
+    """Run a real server; returns its exit code, or what a shell's would be where it cannot be started."""
+    try:
+        child = Child(lab, command)
+    except OSError as problem:
+        words = f"{command[0]}: {problem.strerror}\n".encode()
+        sys.stderr.buffer.write(words)
+        sys.stderr.buffer.flush()
+        lab.send(b"e", words)
+        lab.send(b"z", b"127")
+        return 127
+    return child.run()
 
 
 class Child:

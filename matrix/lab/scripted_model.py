@@ -40,7 +40,8 @@ class Conversation:
         try:
             document: Any = json.loads(body or b"{}")
             if not isinstance(document, dict):
-                return _problem(400, "the request's body is no JSON object")
+                self.trace.notes.append("the agent's request to its model is no JSON object")
+                return protocol.render_fault(400)
             content = cast("dict[str, Any]", document)
             aside = protocol.side_answer(path, content)
             if aside is not None:

@@ -256,9 +256,9 @@ async def test_a_child_of_another_language_is_pumped_too(lab, tmp_path):
 
 
 async def test_a_command_that_is_not_there_ends_the_pump_with_the_reason(lab, tmp_path):
-    async with child(lab, tmp_path, str(tmp_path / "none")) as cell, pumping(cell.entries["child"]) as line:
-        code, _, err = await line.end()
+    missing = str(tmp_path / "none")
+    async with child(lab, tmp_path, missing) as cell, pumping(cell.entries["child"]) as line:
+        assert await line.end() == (127, b"", f"{missing}: No such file or directory\n".encode())
         assert await cell.ended()
-    assert code != 0
-    assert b"No such file" in err
-    assert "No such file" in "".join(each.detail for each in cell.happened("stderr"))
+    assert [each.detail for each in cell.happened("stderr")] == [f"{missing}: No such file or directory"]
+    assert cell.happened("ended")[0].detail == "127"

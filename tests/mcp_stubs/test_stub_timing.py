@@ -21,14 +21,14 @@ def endless_patience(monkeypatch):
 
 async def test_a_party_meets_across_two_servers_of_one_room(connect, said, mode):
     room, answers = Room(), []
-    clients = [connect("rendezvous", mode=mode, room=room) for _ in range(2)]
+    clients = [connect(stub, mode=mode, room=room) for stub in ("rendezvous", "reunion")]
 
-    async def meet(client, token):
-        answers.append(said(await client.call_tool("meet", {"party": 2, "token": token})))
+    async def meet(client, tool, token):
+        answers.append(said(await client.call_tool(tool, {"party": 2, "token": token})))
 
     async with clients[0] as one, clients[1] as two, anyio.create_task_group() as group:
-        group.start_soon(meet, one, "a")
-        group.start_soon(meet, two, "b")
+        group.start_soon(meet, one, "meet", "a")
+        group.start_soon(meet, two, "join", "b")
     assert sorted(answers) == ["met a", "met b"]
 
 

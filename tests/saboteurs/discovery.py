@@ -44,14 +44,6 @@ class DropsItsOwnTools(Honest):
 SABOTEURS: Mapping[str, Saboteur] = {
     "discovery.list-tools": Saboteur(DropsToolsWithAnUnknownKeyword, "not offered to the model: extra_keywords"),
     "discovery.pagination": Saboteur(DropsPageTwo, "page_tool_12 was not offered"),
-    "discovery.name-collision": Saboteur(
-        NamesToolsWithoutTheirServer,
-        "did not reach it",
-        related=frozenset(
-            {
-                "concurrency.parallel-servers",  # its two servers have a tool of one name, too
-            }
-        ),
-    ),
+    "discovery.name-collision": Saboteur(NamesToolsWithoutTheirServer, "did not reach it"),
     "discovery.native-tools-kept": Saboteur(DropsItsOwnTools, "no longer offers own_tool"),
 }
