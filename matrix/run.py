@@ -23,6 +23,7 @@ from matrix.discovery import (
     registration_name,
 )
 from matrix.engine.local import LocalEngine, Options
+from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
 from matrix.environments import EnvironmentSpec, EnvironmentUnavailable
 from matrix.errors import UsageError
@@ -145,6 +146,9 @@ def _install(plan: Plan, audience: Audience, live: bool) -> Machine:
         missing = [key for key in agent.live_keys if key not in os.environ] if live else []
         if missing and not agent.is_control:
             lacking_agents[agent.name] = f"--live needs {' and '.join(missing)} in the environment"
+        if live and agent.command is not None:
+            lacking_agents[agent.name] = NOT_LIVE
+            continue
         spec = agent_environment(agent)
         if spec is not None and (reason := _had(spec, failed, audience)) is not None:
             lacking_agents[agent.name] = reason
@@ -202,7 +206,9 @@ def blame_control(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
 def exit_code(matrix: Matrix, outdated: Sequence[Entry] = ()) -> int:
     """Return the exit code that a complete matrix asks for."""
     verdicts = [outcome.verdict for outcome in matrix.outcomes]
-    asked = [each for each in verdicts if each is not Verdict.SKIPPED]
+    # The control alone answers nobody's question, unless nothing else was asked for.
+    rows = [each for each in matrix.outcomes if each.cell.agent != CONTROL] or matrix.outcomes
+    asked = [each for each in rows if each.verdict is not Verdict.SKIPPED]
     if not asked or Verdict.ERRORED in verdicts:
         return OUR_FAULT
     if any(outcome.expected is None for outcome in answers_for(matrix.outcomes, severities(matrix))):

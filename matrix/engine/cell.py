@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from matrix.adapters.base import Answer, CannotStart, Instance, Model, OwnsProcesses, Task, base_url
+from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.capabilities.verbs import Probe, Run, ServerFault, Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
 from matrix.lab.attachment import LAB_FAULT
@@ -78,7 +78,8 @@ class RunningCell:
         try:
             done, _ = await asyncio.wait({work}, timeout=deadline)
             if done:
-                verdict, reason = work.result()
+                judged, error = await _ended(work)
+                verdict, reason = judged or (Verdict.ERRORED, f"the check itself ended with {error}")
             else:
                 verdict, reason = Verdict.TIMED_OUT, self._what_was_pending(deadline)
         finally:
@@ -115,11 +116,8 @@ class RunningCell:
             left = await self.leftovers(LEFTOVER_SECONDS)
             self.trace.notes += [f"left running after the run: {name}" for name in left]
         for asked in self._asked:
-            with suppress(Exception):
-                async with asyncio.timeout(TEARDOWN_SECONDS):
-                    await asked.close()
-        with suppress(Exception):
-            await self._setting.lab.call(self._setting.lab.close(self._key))
+            await _torn_down(asked.instance.close())
+        await _torn_down(self._setting.lab.call(self._setting.lab.close(self._key)))
 
     def _what_was_pending(self, deadline: float) -> str:
         calls = [call for call in self.trace.calls() if call.ended is None]
@@ -262,12 +260,8 @@ class Asked:
             raise Unmet(msg)
         return run
 
-    async def close(self) -> None:
-        """Let go of the instance."""
-        await self.instance.close()
 
-
-async def _ended(running: asyncio.Future[Answer]) -> tuple[Answer | None, str | None]:
+async def _ended(running: asyncio.Future[T]) -> tuple[T | None, str | None]:
     """Wait for a run; a cancellation that is not ours is the agent's own failure."""
     try:
         await asyncio.wait({running})
@@ -288,6 +282,13 @@ def told(problem: BaseException) -> str:
         inner = cast("BaseExceptionGroup[BaseException]", problem).exceptions
         problem = inner[0]
     return f"{type(problem).__name__}: {problem}".rstrip(": ")
+
+
+async def _torn_down(work: Coroutine[Any, Any, None]) -> None:
+    """Give what tears down its time, in a task of its own; however it ends, the verdict stands."""
+    ending = asyncio.gather(work, return_exceptions=True)
+    await asyncio.wait({ending}, timeout=TEARDOWN_SECONDS)
+    await _cancelled(ending)
 
 
 async def _cancelled(task: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from matrix.lab.trace import ModelExchange, Trace
+from matrix.lab.trace import ModelExchange, ProcessEvent, Trace
 from matrix.model import Capability, Outcome
 from matrix.redaction import redact
 from matrix.shapes import mapping, sequence
@@ -27,12 +28,20 @@ def evidence_of(outcome: Outcome, capability: Capability, trace: Trace) -> dict[
         "server": {
             "frames": [asdict(each) for each in list(trace.frames)],
             "http": [asdict(each) for each in list(trace.http)],
-            "processes": [asdict(each) for each in list(trace.processes)],
+            "processes": [_process(each) for each in list(trace.processes)],
         },
         "agent": [asdict(each) for each in list(trace.runs)],
         "notes": list(trace.notes),
     }
     return _cut(redact(document))
+
+
+def _process(each: ProcessEvent) -> dict[str, Any]:
+    """Of the environment that a server was given, evidence keeps only the names: any value may be a secret."""
+    if each.event != "started":
+        return asdict(each)
+    began = mapping(json.loads(each.detail or "{}"))
+    return {**asdict(each), "detail": json.dumps({**began, "env": sorted(mapping(began.get("env")))})}
 
 
 def _exchange(each: ModelExchange) -> dict[str, Any]:

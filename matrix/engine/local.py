@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from matrix.engine.commons import Commons
-from matrix.engine.messages import CannotLoad, Done, Job, Ready, WorkerFault
+from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
 from matrix.events import Event, Finished, Started
 from matrix.model import Agent, Capability, Cell, Outcome, Plan, Planned, Verdict
@@ -178,6 +178,8 @@ class LocalEngine:
                     yield from self._record(lane, message.outcome, message.evidence)
                 elif isinstance(message, CannotLoad):
                     yield from self._give_up(lane, Verdict.FAILED, f"{message.cause}; {message.mend}")
+                elif isinstance(message, NotAsked):
+                    yield from self._give_up(lane, Verdict.SKIPPED, message.reason)
                 elif isinstance(message, WorkerFault):
                     yield from self._give_up(lane, Verdict.ERRORED, f"the worker failed: {message.reason}")
         except (EOFError, OSError):

@@ -8,6 +8,8 @@ from typing import Any
 
 from matrix.model import Agent, Cell, Outcome
 
+NOT_LIVE = "--live asks agents whose provider class runs in this process; this row takes its model from the task"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -38,6 +40,13 @@ class Ask:
 @dataclass(frozen=True)
 class Ready:
     """The agent is loaded, and the lab is open."""
+
+
+@dataclass(frozen=True)
+class NotAsked:
+    """The agent is loaded, and turns out not to be one that this run can ask."""
+
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ from matrix.capabilities.verbs import Probe
 from matrix.discovery import Broken, find_capabilities, load, load_real, load_stub
 from matrix.engine.cell import Setting, execute
 from matrix.engine.entry import MARK
-from matrix.engine.messages import Ask, CannotLoad, Done, Job, Ready, WorkerFault
+from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import sweep
 from matrix.engine.upstream import Upstreams
 from matrix.lab.lab import Lab, Wanted
+from matrix.lab.live import recorded
 from matrix.lab.protocols.base import WireResponse
 from matrix.lab.real import RealServer, prepare
 from matrix.lab.scripted_model import Conversation
@@ -55,16 +56,20 @@ def main(job: Job, pipe: Connection) -> None:
     warnings.simplefilter("ignore")
     for name, value in job.agent.env.items() if job.agent.command is None else ():
         os.environ.setdefault(name, value)
+    live = job.live and not job.agent.is_control  # the control has the scripted model in every run
     try:
         start = starter(job.agent)
-        services = None if job.agent.services is None or job.live else load(job.agent.services, _folder(job.agent))
+        if live and _takes_a_task(load(job.agent.target or "", _folder(job.agent))):
+            pipe.send(NotAsked(NOT_LIVE))
+            return
+        services = None if job.agent.services is None or live else load(job.agent.services, _folder(job.agent))
     except Broken as broken:
         pipe.send(CannotLoad(broken.cause, broken.mend))
         return
     try:
         with Lab() as lab, Upstreams() as upstreams:
             worker = Worker(job, pipe, lab, upstreams, start)
-            with contextlib.nullcontext() if job.live else tapped(worker.play, _router(services)):
+            with recorded() if live else tapped(worker.play, _router(services)):
                 pipe.send(Ready())
                 asyncio.run(worker.serve())
     except Exception as problem:  # noqa: BLE001  (the parent has to be told)

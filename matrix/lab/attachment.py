@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -56,6 +57,7 @@ class Attachment:
     death: int | None = None
     last_words: str = ""
     hangups: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    pumps: list[asyncio.Task[Any]] = field(default_factory=list["asyncio.Task[Any]"])
     _sessions: dict[str, str] = field(default_factory=dict[str, str])
 
     def session(self, wire_id: str) -> str:

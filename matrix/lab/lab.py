@@ -31,6 +31,8 @@ from matrix.lab.stdio import StdioEnd, pump_argv
 from matrix.lab.trace import Trace
 
 T = TypeVar("T")
+CLOSING_SECONDS = 5.0
+"""How long what a cell has open may take to end before it is left behind."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ class Lab:
         for attachment in opened.attachments:
             self._attachments.pop(attachment.key, None)
             attachment.hang_up()
+        pumps = [pump for attachment in opened.attachments for pump in attachment.pumps]
+        if pumps:  # so that the trace has their end
+            await asyncio.wait(pumps, timeout=CLOSING_SECONDS)
         await opened.close()
         for key in [key for key in self._conversations if key.startswith(f"{cell}-")]:
             del self._conversations[key]
@@ -198,7 +203,7 @@ class _OpenCell:
         self.closing.set()
         if self.task is not None:
             with contextlib.suppress(TimeoutError, Exception):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(CLOSING_SECONDS):
                     await self.task
         for taken in self.refusing:
             taken.close()

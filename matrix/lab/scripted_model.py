@@ -18,6 +18,7 @@ from matrix.lab.script import Call, ProviderFault, Script, say
 from matrix.lab.trace import ModelExchange, Trace
 
 _FAREWELL = say("done")
+_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
 
 
 @dataclass
@@ -87,6 +88,7 @@ class Conversation:
                 tuple(names),
                 call_ids,
                 note,
+                request.asked,
             )
         )
         if turn.reached is not None:
@@ -111,7 +113,7 @@ def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
     named, else the very name, else a name that ends in it.
     """
     for tool in offered:
-        for server, name in re.findall(r"\[mcp:([^/\]]+)/([^\]]+)\]", tool.description):
+        for server, name in markers(tool):
             if name == wanted.tool and wanted.server in {None, server}:
                 return tool.name
     plain = _plain(wanted.tool)
@@ -120,6 +122,11 @@ def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
     exact = [tool.name for tool in offered if tool.name == wanted.tool]
     same = [tool.name for tool in offered if _plain(tool.name) == plain]
     return next((min(names, key=len) for names in (of_server, exact, same, ends) if names), None)
+
+
+def markers(tool: OfferedTool) -> list[tuple[str, str]]:
+    """Return server and tool of every marker in the description: stubs put one into each."""
+    return _MARKER.findall(tool.description)
 
 
 def _plain(name: str) -> str:

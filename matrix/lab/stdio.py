@@ -63,6 +63,7 @@ class StdioEnd:
             session = attachment.session(f"pump-{self._count}")
             attachment.process(session, "started", pid=hello.get("pid"), detail=json.dumps(_public(hello)))
             attachment.hangups.append(writer.close)
+            attachment.pumps += [task for task in (asyncio.current_task(),) if task is not None]
             pumped = Pumped(attachment, session, reader, writer)
             try:
                 await (pumped.watch() if attachment.argv else pumped.serve())

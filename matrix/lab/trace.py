@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from matrix.lab.protocols.base import OfferedTool, ShownResult
+from matrix.lab.protocols.base import OfferedTool, ReplyCall, ShownResult
 from matrix.lab.script import Turn
 from matrix.shapes import mapping, sequence
 
@@ -56,7 +56,11 @@ class ProcessEvent:
 
 @dataclass(frozen=True)
 class ModelExchange:
-    """One request to the model and what it was answered; `run` counts the runs of a cell from 0."""
+    """One request to the model and what it was answered; `run` counts the runs of a cell from 0.
+
+    `asked` are the calls of the conversation before it. `reply` is None where the answer was not seen: a live model's
+    calls are known from the next request only.
+    """
 
     at: float
     run: int
@@ -69,6 +73,7 @@ class ModelExchange:
     names: tuple[str, ...] = ()
     call_ids: tuple[str, ...] = ()
     note: str = ""
+    asked: tuple[ReplyCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +134,13 @@ class Trace:
                 self.model.append(record)
             case RunRecord():
                 self.runs.append(record)
-        with self._lock:
-            waiting = list(self._waiting)
-        for wake in waiting:
-            wake()
+        self._wake()
+
+    def complete(self, exchange: ModelExchange, completed: ModelExchange) -> None:
+        """Put the completed exchange, whose answer is known now, into the place of the one that was added."""
+        place = next(number for number, each in enumerate(self.model) if each is exchange)
+        self.model[place] = completed
+        self._wake()
 
     async def until(self, seen: Callable[[], bool], seconds: float) -> bool:
         """Return True as soon as `seen()` holds, False if it does not within `seconds`."""
@@ -155,6 +163,12 @@ class Trace:
             with self._lock:
                 self._waiting.remove(wake)
         return True
+
+    def _wake(self) -> None:
+        with self._lock:
+            waiting = list(self._waiting)
+        for wake in waiting:
+            wake()
 
     def calls(self, tool: str | None = None, *, server: str | None = None) -> list[ServerCall]:
         """Return the tool calls that the servers saw, in order of arrival."""

@@ -290,7 +290,5 @@ def test_a_file_that_is_not_there_is_a_configuration_error(tmp_path):
 
 def test_reading_the_servers_imports_nothing_heavy():
     code = "import sys, matrix.lab.real; print(*{'mcp', 'pydantic_ai', 'httpx', 'anyio'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -53,7 +53,8 @@ def converse(lab):
         CURRENT.set(conversation)
         return conversation
 
-    return begin
+    yield begin
+    CURRENT.set(None)
 
 
 async def asked(library=httpx2, url=CHAT):
@@ -96,7 +97,7 @@ async def test_a_foreign_host_is_refused_with_a_sentence(converse, library):
 @pytest.mark.usefixtures("tap")
 async def test_a_model_request_of_no_run_is_refused_too(library):
     async with library.AsyncClient() as http:
-        with pytest.raises(library.ConnectError, match="this run is hermetic: api.openai.test is neither"):
+        with pytest.raises(library.ConnectError, match=r"this run is hermetic: api\.openai\.test is neither"):
             await http.post(CHAT, json=QUESTION)
 
 
@@ -105,9 +106,30 @@ async def test_the_agents_own_rest_call_is_answered_by_its_service(converse):
     converse("hello")
     async with httpx.AsyncClient() as http:
         assert (await http.get("https://weather.test/today")).json() == {"sky": "blue"}
-    with httpx.Client() as blocking:
-        assert blocking.get("https://weather.test/today").json() == {"sky": "blue"}
     assert await asked() == "hello"
+
+
+@CLIENTS
+@pytest.mark.usefixtures("tap")
+def test_a_synchronous_client_is_tapped_as_well(converse, library):
+    conversation = converse("hello")
+    with library.Client() as http:
+        assert http.post(CHAT, json=QUESTION).json()["choices"][0]["message"]["content"] == "hello"
+        with pytest.raises(library.ConnectError) as caught:
+            http.get("https://example.test/secret")
+        if library is httpx:
+            assert http.get("https://weather.test/today").json() == {"sky": "blue"}
+    assert str(caught.value) == REFUSAL
+    assert len(conversation.trace.model) == 1
+
+
+@CLIENTS
+@pytest.mark.usefixtures("tap")
+async def test_a_synchronous_client_is_answered_while_it_blocks_a_loop(converse, library):
+    converse("hello")
+    with library.Client() as http:
+        answer = http.post(CHAT, json=QUESTION)
+    assert answer.json()["choices"][0]["message"]["content"] == "hello"
 
 
 @pytest.mark.usefixtures("tap")
@@ -153,13 +175,30 @@ async def test_a_query_of_the_models_path_is_kept(converse):
     assert response.headers["content-type"].startswith("text/event-stream")
 
 
+def in_place():
+    """Return what the tap replaces."""
+    return [
+        (each.handle_async_request if "Async" in each.__name__ else each.handle_request)
+        for library in (httpx, httpx2)
+        for each in (library.AsyncHTTPTransport, library.HTTPTransport)
+    ]
+
+
+class AgentError(Exception):
+    """Something that goes wrong while the tap is in."""
+
+
+def test_the_tap_is_removed_afterwards_whatever_happened(play):
+    before = in_place()
+    with pytest.raises(AgentError), tapped(play, weather):
+        raise AgentError if in_place() != before else AssertionError
+    assert in_place() == before
+
+
 @CLIENTS
-async def test_the_tap_is_removed_afterwards(play, library):
-    before = httpx2.AsyncHTTPTransport.handle_async_request, httpx.AsyncHTTPTransport.handle_async_request
-    with pytest.raises(LookupError), tapped(play, weather):
-        assert httpx2.AsyncHTTPTransport.handle_async_request is not before[0]
-        raise LookupError
-    assert (httpx2.AsyncHTTPTransport.handle_async_request, httpx.AsyncHTTPTransport.handle_async_request) == before
+async def test_a_request_goes_its_own_way_once_the_tap_is_removed(play, library):
+    with tapped(play, weather):
+        pass
     async with library.AsyncClient() as http:
         with pytest.raises(library.ConnectError) as caught:
             await http.get("http://127.0.0.1:1/")  # nobody listens there

@@ -20,9 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 def program(root, name, *arguments):
-    return StdioServerParameters(
-        command=sys.executable, args=["-m", f"mcp_stubs.{name}", *arguments], cwd=root
-    )
+    return StdioServerParameters(command=sys.executable, args=["-m", f"mcp_stubs.{name}", *arguments], cwd=root)
 
 
 def run(root, name, *arguments):
@@ -35,9 +33,7 @@ def reach(transport, url):
     return url if transport == "http" else sse_client(url)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "called"), [("echo", (), "echo"), ("echo", ("--name", "n"), "n")]
-)
+@pytest.mark.parametrize(("name", "arguments", "called"), [("echo", (), "echo"), ("echo", ("--name", "n"), "n")])
 async def test_a_stub_speaks_over_stdio_under_its_name(root, said, name, arguments, called):
     async with Client(program(root, name, *arguments)) as client:
         assert client.server_info.name == called
@@ -82,9 +78,7 @@ async def test_refuses_discover_also_over_http(listening, said):
             assert said(await client.call_tool("echo", {"text": "x"})) == "x"
 
 
-@pytest.mark.parametrize(
-    ("stub", "status", "allow"), [(postonly, 405, "POST, DELETE"), (postonly404, 404, None)]
-)
+@pytest.mark.parametrize(("stub", "status", "allow"), [(postonly, 405, "POST, DELETE"), (postonly404, 404, None)])
 async def test_postonly_refuses_get(stub, status, allow):
     app = stub.http(stub.create("postonly", Room()).streamable_http_app())
     transport = httpx.ASGITransport(app=app)

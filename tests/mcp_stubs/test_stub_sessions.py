@@ -81,8 +81,7 @@ async def test_curious_reports_answers_and_errors(connect, said):
     async with connect("curious", **options) as client:
         text = said(await client.call_tool("probe_client", {}))
     assert text == (
-        '{"elicitation": "answered", "ping": "answered", "roots": "answered", '
-        '"sampling": "error: the user said no"}'
+        '{"elicitation": "answered", "ping": "answered", "roots": "answered", "sampling": "error: the user said no"}'
     )
 
 

@@ -42,9 +42,7 @@ async def test_record_returns_what_arrived_with_omitted_and_null_told_apart(conn
         }
         assert said(await client.call_tool("record", sent)) == json.dumps(sent, sort_keys=True)
         assert said(await client.call_tool("record", {"text": "only"})) == '{"text": "only"}'
-        assert said(await client.call_tool("record", {"text": "", "number": -0.0})) == (
-            '{"number": -0.0, "text": ""}'
-        )
+        assert said(await client.call_tool("record", {"text": "", "number": -0.0})) == ('{"number": -0.0, "text": ""}')
 
 
 async def test_record_has_every_json_type_and_requires_only_text(connect, mode):

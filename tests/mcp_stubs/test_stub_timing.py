@@ -156,7 +156,5 @@ async def open_session(client, mode):
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     answer = await client.post("/mcp", json=request, headers=headers)
     session = {"Mcp-Session-Id": answer.headers["mcp-session-id"], "MCP-Protocol-Version": "2025-11-25"}
-    await client.post(
-        "/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers | session
-    )
+    await client.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers | session)
     return headers | session, {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, ShownResult, WireResponse
+from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
 from matrix.lab.protocols.reading import (
     bare_path,
     join,
@@ -96,6 +96,7 @@ class Anthropic:
             results=tuple(_shown(block) for each in messages for block in _blocks(each, "tool_result")),
             stream=body.get("stream") is True,
             raw=body,
+            asked=tuple(_asked(block) for each in messages for block in _blocks(each, "tool_use")),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
@@ -166,6 +167,10 @@ def _blocks(message: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def _texts(messages: Sequence[Mapping[str, Any]], role: str) -> str:
     return join(text_of(each.get("content")) for each in messages if each.get("role") == role)
+
+
+def _asked(block: Mapping[str, Any]) -> ReplyCall:
+    return ReplyCall(string(block.get("id")), string(block.get("name")), mapping(block.get("input")))
 
 
 def _shown(block: Mapping[str, Any]) -> ShownResult:

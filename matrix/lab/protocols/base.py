@@ -39,8 +39,9 @@ class ShownResult:
 class ModelRequest:
     """One request of an agent to its model, read from the wire.
 
-    `results` are all tool results of the conversation so far, in order. `system` joins the system and developer
-    texts; `user_text` joins the user's texts. `stream` says whether the agent asked for a stream.
+    `asked` are all tool calls that the model has made in the conversation so far, by the names that the agent
+    offered, and `results` all their results, each in order. `system` joins the system and developer texts;
+    `user_text` joins the user's texts. `stream` says whether the agent asked for a stream.
     """
 
     model: str
@@ -50,11 +51,12 @@ class ModelRequest:
     results: tuple[ShownResult, ...]
     stream: bool
     raw: Mapping[str, Any] = field(repr=False, default_factory=dict[str, Any])
+    asked: tuple[ReplyCall, ...] = ()
 
 
 @dataclass(frozen=True)
 class ReplyCall:
-    """A tool call to be rendered: the id we gave it, the name that the agent offered, the arguments."""
+    """A tool call, to be rendered or read: its id, the name that the agent offered, the arguments."""
 
     call_id: str
     name: str

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.lab.protocols import google_schema
 from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, WireResponse
-from matrix.lab.protocols.google_contents import check_calls_are_answered, shown_results, turns_of, user_text
+from matrix.lab.protocols.google_contents import (
+    asked_calls,
+    check_calls_are_answered,
+    shown_results,
+    turns_of,
+    user_text,
+)
 from matrix.lab.protocols.reading import (
     bare_path,
     either,
@@ -104,6 +110,7 @@ class Google:
             results=shown_results(turns),
             stream=bare_path(path).endswith(":streamGenerateContent"),
             raw=body,
+            asked=asked_calls(turns),
             sse=query_value(path, "alt") == "sse",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.protocols.base import ShownResult
+from matrix.lab.protocols.base import ReplyCall, ShownResult
 from matrix.lab.protocols.reading import either, join, mapping, mappings, string
 from matrix.lab.protocols.sse import to_json
 
@@ -68,6 +68,15 @@ def check_calls_are_answered(turns: Sequence[Turn]) -> None:
             raise ValueError(f"A turn with {made} function calls is followed by {answered} function responses.")
 
 
+def asked_calls(turns: Sequence[Turn]) -> tuple[ReplyCall, ...]:
+    """Return the calls of the conversation, with the same ids as `shown_results`."""
+    calls = [call for turn in turns for call in turn.calls]
+    return tuple(
+        ReplyCall(_id_of(call, number), string(call.get("name")), mapping(call.get("args")))
+        for number, call in enumerate(calls, start=1)
+    )
+
+
 def shown_results(turns: Sequence[Turn]) -> tuple[ShownResult, ...]:
     """Return what the model was shown, each result with the id of its call.
 
@@ -81,7 +90,7 @@ def shown_results(turns: Sequence[Turn]) -> tuple[ShownResult, ...]:
         open_calls: list[tuple[str, str]] = []
         for call in before.calls:
             count += 1
-            open_calls.append((string(call.get("id")) or f"position-{count}", string(call.get("name"))))
+            open_calls.append((_id_of(call, count), string(call.get("name"))))
         for response, media in after.responses:
             call_id = _claim(open_calls, string(response.get("id")), string(response.get("name")))
             found.append(_shown(call_id, mapping(response.get("response")), media))
@@ -92,6 +101,10 @@ def _pairs(turns: Sequence[Turn]) -> Iterator[tuple[Turn, Turn]]:
     """Yield every turn with the one after it; an empty turn stands before the first and after the last."""
     nothing = Turn(of_model=True, parts=())
     yield from zip([nothing, *turns], [*turns, nothing], strict=True)
+
+
+def _id_of(call: Mapping[str, Any], number: int) -> str:
+    return string(call.get("id")) or f"position-{number}"
 
 
 def _claim(open_calls: list[tuple[str, str]], call_id: str, name: str) -> str:

@@ -12,6 +12,7 @@ from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCal
 from matrix.lab.protocols.reading import (
     bare_path,
     join,
+    json_mapping,
     mapping,
     mappings,
     required_list,
@@ -76,6 +77,7 @@ class OpenAIChat:
             results=tuple(_shown(each) for each in messages if each.get("role") == "tool"),
             stream=body.get("stream") is True,
             raw=body,
+            asked=tuple(_asked(call) for each in messages for call in mappings(each.get("tool_calls"))),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
@@ -123,6 +125,11 @@ def _offered(tool: Mapping[str, Any]) -> OfferedTool:
 
 def _texts(messages: Sequence[Mapping[str, Any]], *roles: str) -> str:
     return join(text_of(each.get("content")) for each in messages if each.get("role") in roles)
+
+
+def _asked(call: Mapping[str, Any]) -> ReplyCall:
+    function = mapping(call.get("function"))
+    return ReplyCall(string(call.get("id")), string(function.get("name")), json_mapping(function.get("arguments")))
 
 
 def _shown(message: Mapping[str, Any]) -> ShownResult:

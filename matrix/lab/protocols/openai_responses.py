@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matrix.lab.protocols import openai_shared
 from matrix.lab.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
 from matrix.lab.protocols.openai_tools import declared, offered_tools
-from matrix.lab.protocols.reading import bare_path, join, mappings, required_string, string, text_of
+from matrix.lab.protocols.reading import bare_path, join, json_mapping, mappings, required_string, string, text_of
 from matrix.lab.protocols.schemas import duplicate_names
 from matrix.lab.protocols.sse import (
     CREATED,
@@ -62,6 +62,7 @@ class OpenAIResponses:
             results=tuple(_shown(each) for each in given if each.get("type") == "function_call_output"),
             stream=body.get("stream") is True,
             raw=body,
+            asked=_asked(body, given),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
@@ -104,6 +105,19 @@ def _texts(given: Sequence[Mapping[str, Any]], *roles: str) -> str:
     # An "easy" input message has a role and no type.
     messages = [each for each in given if each.get("type", "message") == "message"]
     return join(text_of(each.get("content")) for each in messages if each.get("role") in roles)
+
+
+def _asked(body: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> tuple[ReplyCall, ...]:
+    offered = {(each.name, each.namespace): each.offered_name for each in declared(body)}
+    return tuple(
+        ReplyCall(
+            string(each.get("call_id")),
+            offered.get((string(each.get("name")), each.get("namespace")), string(each.get("name"))),
+            json_mapping(each.get("arguments")),
+        )
+        for each in given
+        if each.get("type") == "function_call"
+    )
 
 
 def _shown(item: Mapping[str, Any]) -> ShownResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +51,14 @@ def text_of(content: Any) -> str:
 def join(texts: Iterable[str]) -> str:
     """Join the texts that are not empty with newlines."""
     return "\n".join(text for text in texts if text)
+
+
+def json_mapping(text: Any) -> dict[str, Any]:
+    """Return the JSON object that a text holds, or an empty one where it holds something else."""
+    try:
+        return mapping(json.loads(string(text)))
+    except ValueError:
+        return {}
 
 
 def required_string(body: Mapping[str, Any], key: str) -> str:

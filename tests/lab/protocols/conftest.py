@@ -37,9 +37,7 @@ class Provider:
                 if isinstance(reply, int)
                 else self.protocol.render(parsed, reply, response_id=f"r{len(self.requests)}")
             )
-        return httpx2.Response(
-            answer.status, headers={"content-type": answer.content_type}, content=answer.body
-        )
+        return httpx2.Response(answer.status, headers={"content-type": answer.content_type}, content=answer.body)
 
     def client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(transport=httpx2.MockTransport(self.handle), timeout=30)

@@ -25,9 +25,7 @@ TWO_CALLS = Reply(calls=(ReplyCall("toolu_a", "add", {"a": 1}), ReplyCall("toolu
 
 
 def sdk(http):
-    return anthropic.AsyncAnthropic(
-        api_key="k", base_url="http://model.test", http_client=http, max_retries=0
-    )
+    return anthropic.AsyncAnthropic(api_key="k", base_url="http://model.test", http_client=http, max_retries=0)
 
 
 def agent(http):

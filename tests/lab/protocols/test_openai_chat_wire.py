@@ -23,9 +23,7 @@ TOOL = {
         "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
     },
 }
-TWO_CALLS = Reply(
-    calls=(ReplyCall("call_a", "add", {"a": 1}), ReplyCall("call_b", "add", {"a": 2, "s": "ü\u2028"}))
-)
+TWO_CALLS = Reply(calls=(ReplyCall("call_a", "add", {"a": 1}), ReplyCall("call_b", "add", {"a": 2, "s": "ü\u2028"})))
 
 
 def sdk(http):
@@ -43,9 +41,7 @@ def agent(http):
 async def test_the_sdk_reads_text_and_usage(provider):
     server = provider(CHAT, Reply(text="hello"))
     async with server.client() as http:
-        done = await sdk(http).chat.completions.create(
-            model="gpt-test", messages=[{"role": "user", "content": "hi"}]
-        )
+        done = await sdk(http).chat.completions.create(model="gpt-test", messages=[{"role": "user", "content": "hi"}])
     assert done.choices[0].message.content == "hello"
     assert done.choices[0].finish_reason == "stop"
     assert (done.usage.prompt_tokens, done.usage.completion_tokens, done.usage.total_tokens) == (32, 8, 40)
@@ -112,16 +108,12 @@ def test_a_stream_ends_in_done_and_is_one_chunk_an_event():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("status", "error"), [(429, openai.RateLimitError), (500, openai.InternalServerError)]
-)
+@pytest.mark.parametrize(("status", "error"), [(429, openai.RateLimitError), (500, openai.InternalServerError)])
 async def test_faults_are_the_sdk_s_own_exceptions(provider, status, error):
     server = provider(CHAT, status)
     async with server.client() as http:
         with pytest.raises(error) as caught:
-            await sdk(http).chat.completions.create(
-                model="gpt-test", messages=[{"role": "user", "content": "hi"}]
-            )
+            await sdk(http).chat.completions.create(model="gpt-test", messages=[{"role": "user", "content": "hi"}])
     assert caught.value.body["type"] == {429: "requests", 500: "server_error"}[status]
 
 

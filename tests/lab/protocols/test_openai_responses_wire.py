@@ -96,8 +96,7 @@ def test_the_events_of_a_stream_are_complete_and_in_order():
     ]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert all(
-        chunk.startswith(f"event: {each['type']}\n".encode())
-        for chunk, each in zip(answer.chunks, events, strict=True)
+        chunk.startswith(f"event: {each['type']}\n".encode()) for chunk, each in zip(answer.chunks, events, strict=True)
     )
     assert events[0]["response"]["id"] == events[-1]["response"]["id"] == "resp_7"
     assert events[2]["item"]["content"] == []
@@ -106,9 +105,7 @@ def test_the_events_of_a_stream_are_complete_and_in_order():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("status", "error"), [(429, openai.RateLimitError), (500, openai.InternalServerError)]
-)
+@pytest.mark.parametrize(("status", "error"), [(429, openai.RateLimitError), (500, openai.InternalServerError)])
 async def test_faults_are_the_sdk_s_own_exceptions(provider, status, error):
     async with provider(RESPONSES, status).client() as http:
         with pytest.raises(error):
@@ -197,9 +194,9 @@ def test_tools_of_one_name_in_two_namespaces_are_told_apart():
 
 def test_a_call_outside_any_namespace_names_none():
     request = RESPONSES.parse(PATH, {"model": "m", "input": "hi", "tools": [TOOL]})
-    (call,) = json.loads(
-        RESPONSES.render(request, Reply(calls=(ReplyCall("c", "ghost", {}),)), response_id="1").body
-    )["output"]
+    (call,) = json.loads(RESPONSES.render(request, Reply(calls=(ReplyCall("c", "ghost", {}),)), response_id="1").body)[
+        "output"
+    ]
     assert call["name"] == "ghost"
     assert "namespace" not in call
 
