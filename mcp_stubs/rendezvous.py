@@ -11,7 +11,7 @@ def create(name: str, room: Room) -> StubServer:
     """Return the server; all servers of one room share the meeting place."""
 
     async def meet(_: Context, arguments: dict[str, Any]) -> str:
-        await room.meet(str(arguments.get("table", "")), int(arguments["party"]))
+        await room.meet(str(arguments.get("table") or ""), int(arguments["party"]))
         return f"met {arguments.get('token', '')}".strip()
 
     schema = {

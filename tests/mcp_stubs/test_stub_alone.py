@@ -162,6 +162,15 @@ def test_help_says_the_behaviour(root):
     assert "A tool that returns its text as it is." in done.stdout
 
 
+@pytest.fixture
+def heeded():
+    """Have Ctrl-C heeded by what we start, also where whoever started us has it ignored, as background jobs do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_is_quiet(listening, root):
     with listening("echo", "http") as (process, _):
         process.send_signal(signal.SIGINT)
