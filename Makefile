@@ -44,7 +44,7 @@ publish: matrix ## Renew results/
 	$(PYTHON) -m matrix report out --publish results
 
 lock: ## Renew the lock
-	$(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --group dev \
+	$(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --group dev --all-extras \
 		--output-file requirements.lock pyproject.toml
 
 clean: ## Remove what was made

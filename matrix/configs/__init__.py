@@ -1,0 +1,1 @@
+"""The MCP server config store: one model, one reader, a store, its migration and rollback, its API."""
