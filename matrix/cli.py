@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from matrix.configs.commands import configs
 from matrix.errors import MatrixError, UsageError
 
 EXIT_CODES = """
@@ -29,12 +30,16 @@ Exit codes:
   130  interrupted; what was finished is kept, and --resume goes on
 """
 OUTPUT = Path("out")
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="agent-matrix", prog_name="matrix")
 def cli() -> None:
     """Which agent works with which MCP server, measured: caniuse for agents."""
+
+
+cli.add_command(configs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -198,13 +203,7 @@ def explain(capability: str) -> None:
 
 @cli.command()
 @click.argument("cell")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=OUTPUT,
-    show_default=True,
-    help="The folder of the run.",
-)
+@click.option("--output", type=_FOLDER, default=OUTPUT, show_default=True, help="The folder of the run.")
 def show(cell: str, output: Path) -> None:
     """Tell the story of one CELL of a run, in order, from its three witnesses."""
     from matrix.report.story import tell  # noqa: PLC0415

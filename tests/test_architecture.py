@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "report": ("model", "shapes", "events", "baseline.Entry", "report"),
     "engine": (*GROUND, *STAIRS, "results", "engine"),
     "run": BELOW_RUN,
-    "cli": (*BELOW_RUN, "report", "run"),
+    "configs": ("errors", "shapes", "redaction", "configs"),
+    "cli": (*BELOW_RUN, "report", "run", "configs.commands"),
     "pytest_plugin": (*BELOW_RUN, "report", "run"),
     "__main__": ("cli",),
     "__init__": (),
@@ -188,7 +189,7 @@ def declared_servers(tree: ast.AST) -> set[int]:
 
 def test_only_the_declarations_of_capabilities_name_a_stub() -> None:
     named_elsewhere: list[str] = []
-    for path in MATRIX:
+    for path in (each for each in MATRIX if unit(each) != "configs"):  # which knows neither stubs nor cells
         in_catalogue = unit(path) == "capabilities"
         declared = declared_servers(SOURCES[path]) if in_catalogue else set()
         allowed = WORDS_OF_THE_WIRE | (TOOLS if in_catalogue else set())

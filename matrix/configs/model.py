@@ -23,7 +23,7 @@ MAX_DEPTH = 32
 Text = Annotated[str, Field(min_length=1)]
 
 
-class InvalidConfig(UsageError):
+class InvalidConfig(UsageError):  # noqa: N818  (says what is the matter)
     """A server's configuration that cannot be what it says: which server, where in it, and what is wrong."""
 
     def __init__(self, name: str, where: str, problem: str) -> None:

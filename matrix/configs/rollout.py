@@ -13,11 +13,10 @@ migration there is only `legacy`; without legacy tables there is only `new`. The
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -160,7 +159,7 @@ async def legacy_configs(survey: Survey, agent: str | None, *, enabled_only: boo
     return LegacyConfigs(dict(sorted(configs.items())), tuple(unreadable))
 
 
-async def _batches(survey: Survey, agent: str | None) -> Any:
+async def _batches(survey: Survey, agent: str | None) -> AsyncIterator[list[Candidate]]:
     if agent is None:
         async for batch in survey.candidates():
             yield batch

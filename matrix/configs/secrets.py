@@ -48,7 +48,7 @@ _ENTROPIC = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9+/_=-]{32,}")
 Change = Callable[[str], str]
 
 
-class CannotUnseal(UsageError):
+class CannotUnseal(UsageError):  # noqa: N818  (says what is the matter)
     """A sealed secret without its key."""
 
 
@@ -177,20 +177,24 @@ def _is_secret(path: tuple[str, ...], value: str, *, suspicious: bool) -> bool:
     literal = REFERENCE.sub("", value).strip()
     if not literal or value == MASK:
         return False
-    if path and path[0] in {"environment", "env", "headers"}:
-        if _mask_url(value) != value or _SECRET_LOOK.search(value):
-            return True
-        if value != literal and re.fullmatch(r"(?i)bearer|basic|token", literal):
-            return False
-        if _HARMLESS.fullmatch(literal) or _PATH.fullmatch(literal):
-            return is_secret_name(path[-1]) and not _HARMLESS.fullmatch(literal)
-        plain_url = bool(re.fullmatch(r"https?://[^\s@?]+", literal))
-        if is_secret_name(path[-1]):
-            return True
-        return bool(_ENTROPIC.search(literal)) or (suspicious and not plain_url)
-    if path and is_secret_name(path[-1]) and path[0] not in {"legacy", "name", "agents", "tools", "description"}:
+    if looks_secret(value):
         return True
-    return looks_secret(value)
+    if path[:1] in {("environment",), ("env",), ("headers",)}:
+        return _is_secret_variable(path[-1], value, literal, suspicious=suspicious)
+    kept_as_it_was = path[:1] == ("legacy",) and len(path) > 2
+    open_words = path[:1] in {("name",), ("agents",), ("tools",), ("description",)}
+    return bool(path) and is_secret_name(path[-1]) and not kept_as_it_was and not open_words
+
+
+def _is_secret_variable(name: str, value: str, literal: str, *, suspicious: bool) -> bool:
+    if _HARMLESS.fullmatch(literal) or (value != literal and re.fullmatch(r"(?i)bearer|basic|token", literal)):
+        return False
+    if is_secret_name(name):
+        return True
+    if _PATH.fullmatch(literal):
+        return False
+    plain_url = re.fullmatch(r"https?://[^\s@?]+", literal)
+    return bool(_ENTROPIC.search(literal)) or (suspicious and not plain_url)
 
 
 def _arguments(items: Any, name: str, changed: Callable[[str, str], str]) -> Iterator[Any]:

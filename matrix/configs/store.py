@@ -20,7 +20,7 @@ from matrix.errors import UsageError
 BATCH = 500
 
 
-class UnknownServer(UsageError):
+class UnknownServer(UsageError):  # noqa: N818  (says what is the matter)
     """No server of this name."""
 
     def __init__(self, name: str) -> None:
@@ -28,7 +28,7 @@ class UnknownServer(UsageError):
         super().__init__(f"the store has no server {name!r}")
 
 
-class DuplicateServer(UsageError):
+class DuplicateServer(UsageError):  # noqa: N818  (says what is the matter)
     """There is a server of this name already."""
 
     def __init__(self, name: str) -> None:
@@ -36,7 +36,7 @@ class DuplicateServer(UsageError):
         super().__init__(f"the store already has a server {name!r}")
 
 
-class Changed(UsageError):
+class Changed(UsageError):  # noqa: N818  (says what is the matter)
     """The config is no longer the one that the caller has seen."""
 
     def __init__(self, name: str) -> None:

@@ -40,6 +40,11 @@ class BackupReport:
     rows: Mapping[str, int]
 
 
+def backup_name() -> Path:
+    """Return the name of a backup that is made now, in the folder that we are in."""
+    return Path(f"configs-backup-{now():%Y%m%dT%H%M%S%fZ}.jsonl")
+
+
 async def write_backup(database: Database, sealer: Sealer, file: Path) -> BackupReport:
     """Write a backup. The file appears whole or not at all, and only its owner can read it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -23,7 +25,9 @@ _SQLITE_CHECKS = {
     "object": "coalesce(json_valid(config) and json_type(config) = 'object', 0)",
     "name": "coalesce(json_extract(config, '$.name') = name, 0)",
     "type": "coalesce(json_extract(config, '$.server_type') in ('stdio', 'http'), 0)",
-    "stdio": "json_extract(config, '$.server_type') <> 'stdio' or coalesce(json_type(config, '$.command') = 'array', 0)",
+    "stdio": (
+        "json_extract(config, '$.server_type') <> 'stdio' or coalesce(json_type(config, '$.command') = 'array', 0)"
+    ),
     "http": "json_extract(config, '$.server_type') <> 'http' or coalesce(json_type(config, '$.url') = 'text', 0)",
     "agents": "coalesce(json_type(config, '$.agents') = 'array', 0)",
 }
@@ -68,8 +72,8 @@ def _sqlite_indexes() -> None:
     )
     op.execute("create index mcp_config_agents_name on mcp_config_agents (name)")
     op.execute(f"create trigger mcp_configs_created after insert on mcp_configs begin {_AGENTS_OF} end")
-    op.execute(
-        "create trigger mcp_configs_changed after update of config on mcp_configs begin"
+    op.execute(  # of constants
+        "create trigger mcp_configs_changed after update of config on mcp_configs begin"  # noqa: S608
         f" delete from mcp_config_agents where name = new.name; {_AGENTS_OF} end"
     )
     op.execute(
@@ -78,7 +82,7 @@ def _sqlite_indexes() -> None:
     )
 
 
-def _bookkeeping(json: sa.types.TypeEngine[object]) -> None:
+def _bookkeeping(json: Any) -> None:
     op.create_table(
         "mcp_migrations",
         sa.Column("id", sa.Integer, primary_key=True),

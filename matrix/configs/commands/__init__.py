@@ -1,0 +1,6 @@
+"""`python -m matrix configs …`; nothing heavy is imported before a command needs it."""
+
+from matrix.configs.commands import moving, store
+from matrix.configs.commands.common import configs
+
+__all__ = ["configs", "moving", "store"]
