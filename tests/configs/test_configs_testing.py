@@ -13,7 +13,7 @@ from matrix.configs.database import Database
 from matrix.configs.postgres import NoPostgresql, postgresql
 from matrix.configs.testing import TestDatabase
 
-SUITE = '''
+SUITE = """
 import asyncio, pytest
 from matrix.configs.database import Database
 from matrix.configs.model import ServerConfig
@@ -28,7 +28,7 @@ async def add_and_count(url):
 @pytest.mark.parametrize("number", range(4))
 def test_each_test_has_a_database_of_its_own(matrix_database, number):
     assert asyncio.run(add_and_count(matrix_database.url)) == 1
-'''
+"""
 
 
 @pytest.mark.anyio

@@ -135,3 +135,26 @@ def export(url: str, agent: str | None, dialect: str) -> None:
         return write_configs([each.config for each in found], dialect)
 
     click.echo(run(url, work))
+
+
+@configs.command()
+@URL
+@click.option(
+    "--scale", default="small", show_default=True, help="small, production, internet, or a number of servers."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--into", type=click.Choice(["legacy", "new"]), default="legacy", show_default=True)
+@click.option("--defects", is_flag=True, help="With orphans and duplicates, which have to stop a migration.")
+def generate(url: str, scale: str, seed: int, into: str, defects: bool) -> None:
+    """Fill empty tables with realistic configs, the ugly cases included; the same for the same seed."""
+    from matrix.configs.generator_fill import fill_legacy, fill_store  # noqa: PLC0415
+
+    async def work(database: Database, sealer: Sealer) -> None:
+        await database.upgrade()
+        if into == "legacy":
+            await fill_legacy(database, scale, seed, defects=defects)
+        else:
+            await fill_store(database, scale, seed, sealer=sealer)
+
+    run(url, work)
+    click.echo(f"generated {scale} into the {into} tables")
