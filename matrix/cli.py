@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from matrix.configs.commands import configs
+from matrix.configs.commands import bench, configs
 from matrix.errors import MatrixError, UsageError
 
 EXIT_CODES = """
@@ -40,6 +40,7 @@ def cli() -> None:
 
 
 cli.add_command(configs)
+cli.add_command(bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -117,7 +117,7 @@ class Database:
     async def check(self) -> None:
         """Make sure that the store is there, in this version. Raises UsageError."""
         if self.file is not None and not self.file.is_file():
-            msg = f"there is no database {self.file}; `python -m matrix configs init {self.file}` makes it"
+            msg = f"there is no database {self.file}; `python -m matrix configs init --store {self.file}` makes it"
             raise UsageError(msg)
         async with self.reading() as connection:
             found = await connection.run_sync(_version)

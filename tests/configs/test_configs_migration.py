@@ -6,6 +6,14 @@ import asyncio
 import json
 
 import pytest
+
+from matrix.configs.database import Database
+from matrix.configs.migration import make_plan, migrate, verify
+from matrix.configs.migration.migrate import CannotMigrate
+from matrix.configs.model import ServerConfig
+from matrix.configs.secrets import Sealer
+from matrix.configs.testing import TestDatabase
+from matrix.errors import UsageError
 from tests.configs.configs_migration_helpers import (
     SEALER,
     add_agents,
@@ -17,14 +25,6 @@ from tests.configs.configs_migration_helpers import (
     platform,
     stored,
 )
-
-from matrix.configs.database import Database
-from matrix.configs.migration import make_plan, migrate, verify
-from matrix.configs.migration.migrate import CannotMigrate
-from matrix.configs.model import ServerConfig
-from matrix.configs.secrets import Sealer
-from matrix.configs.testing import TestDatabase
-from matrix.errors import UsageError
 
 pytestmark = pytest.mark.anyio
 STORE = ("mcp_configs", "mcp_migrations")
@@ -90,7 +90,7 @@ async def test_no_secret_is_stored_in_clear(matrix_legacy_database: TestDatabase
     written = dump(matrix_legacy_database.url, (*STORE, "mcp_migration_journal"))
     shown = json.dumps(written, default=lambda each: each.decode("utf-8"))
     assert "lin_api_0123456789" not in shown
-    assert "lin_api_0123456789".encode().hex().upper() not in shown
+    assert b"lin_api_0123456789".hex().upper() not in shown
 
 
 async def test_a_secret_in_clear_without_a_key_stops_it(matrix_legacy_database: TestDatabase) -> None:

@@ -1,4 +1,4 @@
-"""The way back: the legacy tables to the byte, with what was changed in the new store since; nothing lost in silence."""
+"""The way back: the legacy tables to the byte, with what changed in the new store since; nothing lost in silence."""
 
 from __future__ import annotations
 

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from matrix.configs.secrets import Sealer
 
 T = TypeVar("T")
-URL = click.argument("url", envvar="MATRIX_CONFIGS_URL")
+URL = click.option(
+    "--store",
+    "url",
+    envvar="MATRIX_CONFIGS_URL",
+    required=True,
+    metavar="URL",
+    help="The database.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for scripts.")
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -23,7 +30,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def configs() -> None:
     """Keep, migrate and serve MCP server configs.
 
-    URL is sqlite:///FILE (or just the file) or postgresql://USER@HOST/NAME; MATRIX_CONFIGS_URL saves writing it.
+    --store is sqlite:///FILE (or just the file) or postgresql://USER@HOST/NAME; MATRIX_CONFIGS_URL saves writing it.
     MATRIX_CONFIGS_KEY is the key by which secrets are sealed. Secrets are masked in everything that is printed.
     """
 

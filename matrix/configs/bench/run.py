@@ -1,0 +1,150 @@
+"""A whole benchmark: every database at every scale, one after the other, and the report of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from matrix.configs.bench import child
+from matrix.configs.bench.measure import SIDES, Measurement, Move, Results, Side
+from matrix.configs.bench.workloads import USUAL, Amounts
+from matrix.configs.database import read_url
+from matrix.configs.generator import Scale
+from matrix.configs.secrets import new_key
+from matrix.errors import MatrixError, UsageError
+
+DatabaseKind = Literal["sqlite", "postgresql"]
+Progress = Callable[[str], None]
+DEFAULT_SCALES = (100, 600)
+FULL_SCALES = (100, 600, 10_000, 100_000)
+RESULTS = "configs-benchmark.json"
+_MANY = 20_000
+"""From so many servers on, a migration is measured once only: it takes minutes, and differs little."""
+
+
+def run_benchmark(
+    output: Path,
+    *,
+    scales: Sequence[str | int] = DEFAULT_SCALES,
+    databases: Sequence[DatabaseKind] = ("sqlite", "postgresql"),
+    postgresql: str | None = None,
+    amounts: Amounts = USUAL,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Measure, and write the report with its plots and its raw figures into a folder; returns the report's path.
+
+    `scales` are numbers of servers or names of scales. `postgresql` is the URL of a server where databases may be
+    made (and are dropped again). `progress` is told in words what is being measured. Raises UsageError, MatrixError.
+    """
+    sizes = [Scale.read(scale) for scale in scales]
+    if not output.is_dir():
+        msg = f"there is no folder {output} to write the report into"
+        raise UsageError(msg)
+    if "postgresql" in databases and postgresql is None:
+        msg = "there is no PostgreSQL; give --postgresql URL, or --database sqlite"
+        raise UsageError(msg)
+    measured: list[Measurement] = []
+    for kind in databases:
+        for size in sizes:
+            with _database(kind, postgresql) as url:
+                measured.append(_measure(kind, url, size, amounts, progress))
+    results = Results(_machine(amounts), measured)
+    results.write(output / RESULTS)
+    progress("writing the report")
+    return write_report(results, output)
+
+
+def write_report(results: Results, output: Path) -> Path:
+    """Write the report of a run, and its plots, into a folder; returns the report's path."""
+    from matrix.configs.bench import plots, report  # noqa: PLC0415  (matplotlib is an extra)
+
+    drawn = plots.draw(results, output)
+    notes = output / report.NOTES
+    words = notes.read_text(encoding="utf-8") if notes.is_file() else None
+    path = output / report.REPORT
+    path.write_text(report.markdown(results, drawn, words), encoding="utf-8")
+    return path
+
+
+def _measure(kind: DatabaseKind, url: str, size: Scale, amounts: Amounts, progress: Progress) -> Measurement:
+    place = child.Place(url, new_key())
+    shown = f"{kind}, {size.servers} servers"
+    progress(f"{shown}: generating")
+    prepared = child.in_child(child.prepare, place, size.servers)
+    moves: dict[Literal["migrate", "rollback"], list[tuple[float, int]]] = {"migrate": [], "rollback": []}
+
+    def moved(direction: Literal["migrate", "rollback"]) -> None:
+        progress(f"{shown}: {direction}")
+        moves[direction].append(child.in_child(child.move, place, direction))
+
+    for _ in range(1 if size.servers >= _MANY else 2):
+        moved("migrate")
+        moved("rollback")
+    moved("migrate")
+    bytes_taken = child.in_child(child.sizes, place)
+    progress(f"{shown}: old and new in turns")
+    timings = child.in_child(child.timed, place, amounts)
+    progress(f"{shown}: memory")
+    memory: dict[Side, int] = {side: child.in_child(child.exercised, place, side, amounts) for side in SIDES}
+    moved("rollback")
+    return Measurement(
+        database=kind,
+        version=prepared.version,
+        servers=size.servers,
+        agents=prepared.agents,
+        assignments=prepared.assignments,
+        timings=timings,
+        moves=[Move(each, [s for s, _ in found], max(m for _, m in found)) for each, found in moves.items()],
+        memory=memory,
+        size=bytes_taken,
+    )
+
+
+@contextmanager
+def _database(kind: DatabaseKind, server: str | None) -> Generator[str]:
+    """Make a database that is gone afterwards, and yield its URL."""
+    if kind == "sqlite" or server is None:
+        with tempfile.TemporaryDirectory(prefix="matrix-bench-") as folder:
+            yield f"sqlite:///{folder}/bench.db"
+        return
+    name = f"matrix_bench_{uuid.uuid4().hex[:12]}"
+    url = make_url(server)
+    _administer(server, "create database {}", name)
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        _administer(server, "drop database {} with (force)", name)
+
+
+def _administer(
+    server: str, statement: Literal["create database {}", "drop database {} with (force)"], name: str
+) -> None:
+    url = read_url(server)
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        msg = f"no database can be made for the benchmark: {str(error).splitlines()[0]}"
+        raise MatrixError(msg) from None
+
+
+def _machine(amounts: Amounts) -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {memory / 2**30:.0f} GB, {platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "rounds": str(amounts.rounds),
+    }
