@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from matrix.errors import UsageError
 from matrix.shapes import mapping, sequence
@@ -19,6 +19,8 @@ EVERY_AGENT = "*"
 MAX_NAME = 255
 MAX_DEPTH = 32
 """How deep a config may nest; JSON readers of others give up soon after."""
+
+_STORED = {"stored": True}
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -93,8 +95,8 @@ class ServerConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _storable(cls, data: Any) -> Any:
-        for path, problem in unstorable(data):
+    def _storable(cls, data: Any, info: ValidationInfo) -> Any:
+        for path, problem in () if info.context is _STORED else unstorable(data):
             msg = f"{path or 'the config'} {problem}"
             raise ValueError(msg)
         return data
@@ -131,10 +133,13 @@ class ServerConfig(BaseModel):
         return self
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> ServerConfig:
-        """Read one config. Raises InvalidConfig: which server, where, and what is wrong, in one sentence."""
+    def read(cls, data: Mapping[str, Any], *, stored: bool = False) -> ServerConfig:
+        """Read one config; one that is `stored` is not asked again whether a database can hold it.
+
+        Raises InvalidConfig: which server, where, and what is wrong, in one sentence.
+        """
         try:
-            return cls.model_validate(dict(data))
+            return cls.model_validate(dict(data), context=_STORED if stored else None)
         except ValidationError as error:
             name = data.get("name")
             first = error.errors(include_url=False, include_input=False)[0]

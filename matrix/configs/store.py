@@ -193,7 +193,9 @@ class ConfigStore:
         return or_(agents.contains([agent]), agents.contains([EVERY_AGENT]))
 
     def _sealed(self, config: ServerConfig) -> ServerConfig:
-        return ServerConfig.read(self._sealer.sealed(config.to_json()))
+        plain = config.to_json()
+        sealed = self._sealer.sealed(plain)
+        return config if sealed == plain else ServerConfig.read(sealed)
 
 
 def now() -> datetime:
@@ -212,7 +214,7 @@ def _unchanged(current: StoredConfig, if_match: Sequence[str] | None) -> None:
 
 
 def _stored(row: Any) -> StoredConfig:
-    return StoredConfig(row.id, ServerConfig.read(row.config), row.created_at, row.updated_at)
+    return StoredConfig(row.id, ServerConfig.read(row.config, stored=True), row.created_at, row.updated_at)
 
 
 def _row(stored: StoredConfig) -> dict[str, Any]:
