@@ -61,6 +61,9 @@ class Instant(TypeDecorator[datetime]):
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
+Name = String(255).with_variant(String(255, collation="C"), "postgresql")
+"""A server's name, ordered by code point on both databases, so that the index that makes it unique gives the order."""
+
 STORE = MetaData()
 """What is ours; alembic makes it (see `versions/`), and a test compares the two."""
 
@@ -68,7 +71,7 @@ CONFIGS = Table(
     "mcp_configs",
     STORE,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(255), nullable=False, unique=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("config", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

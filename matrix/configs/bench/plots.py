@@ -16,6 +16,7 @@ from matrix.configs.bench.report import NAMES, TITLES
 
 _COLOURS = {"sqlite": "#0072b2", "postgresql": "#d55e00"}
 _SIDE_COLOURS = {"old": "#7f7f7f", "new": "#0072b2"}
+_COLUMNS = 4
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "matrix",
     "svg.fonttype": "path",
@@ -59,15 +60,15 @@ def _series(measurements: Sequence[Measurement], operation: str) -> list[tuple[i
     return [(each.servers, timing) for each in measurements for timing in each.timings if timing.operation == operation]
 
 
-def _panels(rows: int, columns: int, height: float) -> tuple[Figure, Any]:
+def _panels(rows: int, columns: int, height: float, *, sharey: bool = False) -> tuple[Figure, Any]:
     figure = Figure(figsize=(max(2.6 * columns, 6), height * rows), layout="constrained")
-    return figure, cast("Any", figure).subplots(rows, columns, squeeze=False)
+    return figure, cast("Any", figure).subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
 def _ratios(results: Results) -> Figure:
     """Draw new ÷ old with its range, a panel for each operation, a line for each database."""
     operations = _operations(results)
-    figure, axes = _panels(2, -(-len(operations) // 2), 2.5)
+    figure, axes = _panels(-(-len(operations) // _COLUMNS), _COLUMNS, 2.5)
     highest, lowest = 2.0, 0.5
     for place, operation in enumerate(operations):
         axis = axes[place // axes.shape[1]][place % axes.shape[1]]
@@ -86,31 +87,35 @@ def _ratios(results: Results) -> Figure:
         axis.set_yscale("log", base=2)
         axis.yaxis.set_major_formatter(FuncFormatter(_times))
         axis.yaxis.set_minor_formatter(NullFormatter())
-    _hide_the_rest(axes, len(operations))
-    _legend(figure, axes)
+    _hide(list(axes.flat)[len(operations) :])
+    _legend(figure, axes, 2)
     _title(figure, "Throughput, new ÷ old: above 1 the new schema is faster (median, lowest and highest round)")
     return figure
 
 
 def _latencies(results: Results) -> Figure:
-    """Draw p50 and p95 of both schemas, a row for each database, a panel for each operation."""
+    """Draw p50 and p95 of both schemas, rows of panels for each database, all on one scale."""
     operations, kinds = _operations(results), _kinds(results)
-    figure, axes = _panels(len(kinds), len(operations), 2.6)
-    for row, kind in enumerate(kinds):
-        for column, operation in enumerate(operations):
-            axis, series = axes[row][column], _series(_of(results, kind), operation)
+    rows = -(-len(operations) // _COLUMNS)
+    figure, axes = _panels(rows * len(kinds), _COLUMNS, 2.2, sharey=True)
+    for start, kind in enumerate(kinds):
+        panels = list(axes[start * rows : (start + 1) * rows].flat)
+        for axis, operation in zip(panels, operations, strict=False):
+            series = _series(_of(results, kind), operation)
             for side in SIDES:
                 for percent, line in ((50, "-"), (95, ":")):
                     values = [timing.milliseconds(side, percent) for _, timing in series]
                     axis.plot([x for x, _ in series], values, line, marker="o", ms=3, lw=1.4,
                               color=_SIDE_COLOURS[side], label=f"{side}, p{percent}")  # fmt: skip
-            _dress(axis, TITLES.get(operation, operation), results)
+            _dress(axis, f"{NAMES.get(kind, kind)}: {TITLES.get(operation, operation)}", results)
             axis.set_yscale("log")
             axis.yaxis.set_major_locator(LogLocator(10, (1, 3)))
             axis.yaxis.set_major_formatter(FuncFormatter(_plainly))
             axis.yaxis.set_minor_formatter(NullFormatter())
-        axes[row][0].set_ylabel(f"{NAMES.get(kind, kind)}, ms")
-    _legend(figure, axes)
+        for row in range(start * rows, (start + 1) * rows):
+            axes[row][0].set_ylabel("ms")
+        _hide(panels[len(operations) :])
+    _legend(figure, axes, 4)
     _title(figure, "Latency by number of servers")
     return figure
 
@@ -131,7 +136,7 @@ def _moves(results: Results) -> Figure:
     _dress(axes[0][1], "peak memory, MB", results)
     for axis in axes.flat:
         axis.set_ylim(bottom=0)
-    _legend(figure, axes)
+    _legend(figure, axes, 2)
     _title(figure, "Migration and rollback by number of servers")
     return figure
 
@@ -146,14 +151,14 @@ def _dress(axis: Any, title: str, results: Results) -> None:
     axis.set_xlim(scales[0] / 1.6, scales[-1] * 1.6)
 
 
-def _hide_the_rest(axes: Any, used: int) -> None:
-    for axis in list(axes.flat)[used:]:
+def _hide(axes: Sequence[Any]) -> None:
+    for axis in axes:
         axis.set_visible(False)
 
 
-def _legend(figure: Figure, axes: Any) -> None:
+def _legend(figure: Figure, axes: Any, columns: int) -> None:
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    cast("Any", figure).legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    cast("Any", figure).legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _title(figure: Figure, text: str) -> None:

@@ -36,6 +36,8 @@ def _lines(results: Results, plots: Mapping[str, str], notes: str | None) -> Ite
     for kind in dict.fromkeys(each.database for each in results.measurements):
         yield from _database(kind, [each for each in results.measurements if each.database == kind])
     if notes:
+        yield "## Where the new schema is slower, and why"
+        yield ""
         yield notes.strip()
 
 

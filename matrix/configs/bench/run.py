@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from matrix.configs.bench import child
+from matrix.configs.bench import child, report
 from matrix.configs.bench.measure import SIDES, Measurement, Move, Results, Side
 from matrix.configs.bench.workloads import USUAL, Amounts
 from matrix.configs.database import read_url
@@ -48,6 +48,7 @@ def run_benchmark(
     made (and are dropped again). `progress` is told in words what is being measured. Raises UsageError, MatrixError.
     """
     sizes = [Scale.read(scale) for scale in scales]
+    _drawer()
     if not output.is_dir():
         msg = f"there is no folder {output} to write the report into"
         raise UsageError(msg)
@@ -59,22 +60,29 @@ def run_benchmark(
         for size in sizes:
             with _database(kind, postgresql) as url:
                 measured.append(_measure(kind, url, size, amounts, progress))
-    results = Results(_machine(amounts), measured)
-    results.write(output / RESULTS)
     progress("writing the report")
-    return write_report(results, output)
+    Results(_machine(amounts), measured).write(output / RESULTS)
+    return write_report(Results.read(output / RESULTS), output)
 
 
 def write_report(results: Results, output: Path) -> Path:
     """Write the report of a run, and its plots, into a folder; returns the report's path."""
-    from matrix.configs.bench import plots, report  # noqa: PLC0415  (matplotlib is an extra)
-
-    drawn = plots.draw(results, output)
+    drawn = _drawer()(results, output)
     notes = output / report.NOTES
     words = notes.read_text(encoding="utf-8") if notes.is_file() else None
     path = output / report.REPORT
     path.write_text(report.markdown(results, drawn, words), encoding="utf-8")
     return path
+
+
+def _drawer() -> Callable[[Results, Path], dict[str, str]]:
+    """Return what draws the plots; asked for before hours are spent on measuring. Raises UsageError."""
+    try:
+        from matrix.configs.bench.plots import draw  # noqa: PLC0415
+    except ImportError:
+        msg = "the benchmark's plots need matplotlib; install agent-matrix[bench]"
+        raise UsageError(msg) from None
+    return draw
 
 
 def _measure(kind: DatabaseKind, url: str, size: Scale, amounts: Amounts, progress: Progress) -> Measurement:
@@ -88,7 +96,7 @@ def _measure(kind: DatabaseKind, url: str, size: Scale, amounts: Amounts, progre
         progress(f"{shown}: {direction}")
         moves[direction].append(child.in_child(child.move, place, direction))
 
-    for _ in range(1 if size.servers >= _MANY else 2):
+    for _ in range(0 if size.servers >= _MANY else amounts.moves - 1):
         moved("migrate")
         moved("rollback")
     moved("migrate")

@@ -199,7 +199,7 @@ class NewSchema:
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many rounds, and how often each operation is done in one."""
+    """How many rounds, how often each operation is done in one, and how often all is migrated and rolled back."""
 
     rounds: int = 7
     pages: int = 12
@@ -207,6 +207,7 @@ class Amounts:
     agents: int = 8
     writes: int = 25
     imports: int = 1
+    moves: int = 3
 
 
 USUAL = Amounts()
@@ -269,10 +270,10 @@ def inputs(rounds: int, amounts: Amounts, names: Sequence[str], agents: Sequence
 
 
 def fresh_configs(number: int, count: int, agents: Sequence[str]) -> Iterator[ServerConfig]:
-    """Yield configs for a round to write, with agents that there are."""
+    """Yield configs for a round to write, each for three at most of the agents that there are."""
     for place, each in enumerate(new_configs(count, 1 + number)):
         config = ServerConfig.read(each)
-        holders = [agents[(place + step) % len(agents)] for step in range(min(len(config.agents), 3))]
+        holders = [agents[(place + step) % len(agents)] for step in range(min(len(config.agents), len(agents), 3))]
         yield replaced(config, name=f"bench {number} {place}", agents=holders)
 
 

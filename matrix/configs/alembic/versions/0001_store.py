@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.create_table(
         "mcp_configs",
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("name", sa.String(255), nullable=False, unique=True),
+        sa.Column("name", sa.String(255, collation=None if sqlite else "C"), nullable=False, unique=True),
         sa.Column("config", json, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
