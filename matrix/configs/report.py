@@ -10,6 +10,8 @@ from tabulate import tabulate
 from matrix.redaction import encodable
 
 if TYPE_CHECKING:
+    from matrix.configs.audit import Change
+    from matrix.configs.keys import Key
     from matrix.configs.migration.migrate import MigrationReport
     from matrix.configs.migration.rollback import RollbackReport
     from matrix.configs.migration.survey import MigrationPlan
@@ -119,3 +121,36 @@ def _list(title: str, items: Iterable[str], *, all_of_them: bool = False) -> lis
 def _cell(text: str, limit: int = 60) -> str:
     printable = "".join(char if char.isprintable() else "�" for char in encodable(str(text)))
     return printable if len(printable) <= limit else printable[: limit - 1] + "…"
+
+
+def keys(found: Sequence[Key]) -> str:
+    """Return the keys of the API as a table."""
+    if not found:
+        return "no keys\n"
+    table = [
+        (
+            each.name,
+            " ".join(each.scopes),
+            each.created_at.isoformat(timespec="seconds"),
+            "" if each.revoked_at is None else f"revoked {each.revoked_at.isoformat(timespec='seconds')}",
+        )
+        for each in found
+    ]
+    return tabulate(table, ("key", "scopes", "made", ""), disable_numparse=True) + "\n"
+
+
+def audit(changes: Sequence[Change]) -> str:
+    """Return who changed what as a table."""
+    if not changes:
+        return "no changes\n"
+    table = [
+        (
+            each.at.isoformat(timespec="seconds"),
+            _cell(each.who),
+            each.action,
+            _cell(each.server),
+            "" if each.action == "create" else _cell(", ".join(each.changed), 60),
+        )
+        for each in changes
+    ]
+    return tabulate(table, ("when", "who", "did", "server", "changed"), disable_numparse=True) + "\n"

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from matrix.configs.database import has_legacy_tables
 from matrix.configs.migration import journal
 from matrix.configs.migration.legacy import SERVERS
+from matrix.configs.migration.migrate import exclude_others
 from matrix.configs.migration.survey import Candidate, Survey
 from matrix.configs.migration.verify import differing, facts_of
 from matrix.configs.model import EVERY_AGENT, ServerConfig
@@ -111,6 +112,7 @@ async def set_mode(connection: AsyncConnection, agent: str, mode: Mode, sealer: 
     if await journal.active(connection) is None:
         msg = "there was no migration yet: every agent reads the legacy tables (`python -m matrix configs migrate`)"
         raise UsageError(msg)
+    await exclude_others(connection)
     known = await modes(connection)
     before = known.default if agent == EVERY_AGENT else known.of(agent)
     if before is not mode and before is Mode.NEW:
@@ -132,10 +134,15 @@ async def _in_step(connection: AsyncConnection, agent: str, sealer: Sealer) -> N
     behind = sorted(name for name in {*new, *old} if _fields(old.get(name), new.get(name), sealer))
     if behind:
         msg = (
-            f"the legacy tables have fallen behind for {len(behind)} servers ({', '.join(behind[:3])}…): "
+            f"the legacy tables have fallen behind ({_some(behind)}): "
             "`python -m matrix configs rollback` carries them over, no single agent can go back"
         )
         raise UsageError(msg)
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + rest
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,7 @@ AUDIT = Table(
     Column("who", String(128), nullable=False),
     Column("action", String(16), nullable=False),
     Column("server", String(255), nullable=False),
+    Column("changed", Json, nullable=False),
     Column("before", Json),
     Column("after", Json),
 )

@@ -25,7 +25,7 @@ REFERENCE = re.compile(r"\$\{[^${}]+\}")
 
 _SECRET_NAME = re.compile(
     r"(?i)(authorization|cookie|token(?!s|iz)|secret|pass[-_]?w|passphrase|pwd$|api[-_]?key|access[-_]?key|credential|"
-    r"private[-_]?key|auth$|bearer|signature|dsn$|connection[-_]?string|webhook)"
+    r"private[-_]?key|auth$|bearer|signature|dsn$|connection[-_]?string|webhook|[a-z0-9][-_]keys?$|[-_]pa(?:t|ss)$)"
 )
 _SECRET_LOOK = re.compile(
     r"(?i:\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,11 +113,19 @@ def import_(url: str, file: Path, agents: tuple[str, ...], policy: Path | None, 
         raise UsageError(msg)
     rules = read_policy(policy)
     made, replaced = run(
-        url, lambda database, sealer: import_configs(database, sealer, found.configs, agents, rules, replace=replace)
+        url,
+        lambda database, sealer: import_configs(
+            database, sealer, found.configs, agents, rules, replace=replace, who=_me()
+        ),
     )
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{made} servers added, {replaced} replaced, from {file} ({found.dialect})")
+
+
+def _me() -> str:
+    """Return what the audit calls whoever sits at this machine."""
+    return f"local:{os.environ.get('USER') or os.environ.get('USERNAME') or 'unknown'}"[:128]
 
 
 @configs.command()

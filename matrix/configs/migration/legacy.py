@@ -74,6 +74,8 @@ class LegacyTable:
 
     async def rows_where(self, connection: AsyncConnection, column: str, keys: Sequence[Any]) -> list[RawRow]:
         """Return the rows whose column holds one of these keys, by id."""
+        if not keys:
+            return []
         statement = text(
             f"select id, {self._columns()} from {self.name} where {quoted(column)} in :keys order by id"  # noqa: S608
         ).bindparams(bindparam("keys", expanding=True))

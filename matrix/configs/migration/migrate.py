@@ -86,6 +86,15 @@ async def exclude_others(connection: AsyncConnection) -> None:
             await connection.execute(text(f"lock table {table} in share row exclusive mode"))
 
 
+async def join_others(connection: AsyncConnection) -> None:
+    """Wait for a migration or a change of modes to end, and let none begin; others that only write may join.
+
+    SQLite's write transaction is exclusive as it is.
+    """
+    if connection.dialect.name != "sqlite":
+        await connection.execute(text("select pg_advisory_xact_lock_shared(:key)"), {"key": _LOCK})
+
+
 async def _write(found: Survey, plan: MigrationPlan, sealer: Sealer, on_step: OnStep) -> None:
     connection = found.connection
     migration = await journal.active(connection)

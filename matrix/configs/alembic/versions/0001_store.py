@@ -138,6 +138,7 @@ def _bookkeeping(json: Any) -> None:
         sa.Column("who", sa.String(128), nullable=False),
         sa.Column("action", sa.String(16), nullable=False),
         sa.Column("server", sa.String(255), nullable=False),
+        sa.Column("changed", json, nullable=False),
         sa.Column("before", json),
         sa.Column("after", json),
     )

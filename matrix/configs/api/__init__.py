@@ -1,0 +1,1 @@
+"""The config store over HTTP; the extra `api` (FastAPI)."""

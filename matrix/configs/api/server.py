@@ -1,0 +1,86 @@
+"""Serving: what has to be true before a port is opened, and the server itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import uvicorn
+
+from matrix.configs.api.access import Rates
+from matrix.configs.api.app import create_app
+from matrix.configs.api.limits import MAX_BODY
+from matrix.configs.api.routes import PREFIX
+from matrix.configs.database import Database
+from matrix.configs.keys import list_keys
+from matrix.configs.policy import Policy
+from matrix.configs.secrets import Sealer
+from matrix.errors import UsageError
+
+_NO_KEY = "make one with `python -m matrix configs key add NAME --scope write`"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and how to serve."""
+
+    host: str = "127.0.0.1"
+    port: int = 8040
+    rates: Rates = field(default_factory=Rates)
+    max_body: int = MAX_BODY
+
+
+async def serve(
+    database: Database, sealer: Sealer, policy: Policy, settings: Settings, say: Callable[[str], None]
+) -> None:
+    """Serve until interrupted; `say` is told the address, and what an owner should know.
+
+    Raises UsageError: the store is not ready, no key and an address that others can reach, or a port that is taken.
+    """
+    await database.check()
+    async with database.reading() as connection:
+        keys = [each for each in await list_keys(connection) if each.revoked_at is None]
+    if not keys and not is_loopback(settings.host):
+        msg = f"there is no key, and {settings.host} can be reached from other machines; {_NO_KEY}"
+        raise UsageError(msg)
+    app = create_app(database, sealer, policy, rates=settings.rates, max_body=settings.max_body)
+    with _listening(settings.host, settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        say(f"serving {database.shown} on http://{shown}:{port}{PREFIX}")
+        if not keys:
+            say(f"there is no key yet, so every request will be refused; {_NO_KEY}")
+        if not is_loopback(settings.host):
+            say("keys travel in clear over http; put a proxy with TLS in front of this")
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+        await uvicorn.Server(config).serve([listener])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can only be reached from this machine; a name counts by what it resolves to."""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host or "0.0.0.0", None)}  # noqa: S104
+    except (OSError, UnicodeError):
+        msg = f"--host {host!r} is no address of this machine"
+        raise UsageError(msg) from None
+    return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in found)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Open the port. Raises UsageError: it is taken, or not ours to open."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        msg = f"--host {host!r} is no address of this machine ({error.strerror})"
+        raise UsageError(msg) from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        msg = f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
+        raise UsageError(msg) from None
+    return listener

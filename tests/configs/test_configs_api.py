@@ -1,0 +1,391 @@
+"""The API: its routes and rules, who may do what, tags, pages, problems, masks and the audit; on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from matrix.configs.api.access import Rates
+from matrix.configs.api.limits import Buckets
+from matrix.configs.keys import Rights, revoke_key
+from matrix.configs.secrets import Sealer
+from matrix.configs.store import ConfigStore
+from matrix.configs.testing import TestDatabase
+from matrix.errors import UsageError
+from matrix.redaction import MASK
+from tests.configs.configs_api_helpers import LINEAR, WEB, Api, api, problem
+from tests.configs.configs_attacks import SQL
+from tests.configs.configs_migration_helpers import SEALER
+
+pytestmark = pytest.mark.anyio
+
+ASKED = [
+    ("GET", "/configs"),
+    ("POST", "/configs"),
+    ("GET", "/configs/x"),
+    ("PUT", "/configs/x"),
+    ("DELETE", "/configs/x"),
+    ("GET", "/agents/genie/configs"),
+    ("GET", "/audit"),
+    ("GET", "/metrics"),
+]
+
+
+@pytest.fixture
+async def served(matrix_database: TestDatabase) -> AsyncIterator[Api]:
+    async with api(matrix_database.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def owner(served: Api) -> AsyncIterator[httpx.AsyncClient]:
+    async with served.client("write") as client:
+        yield client
+
+
+async def test_a_config_is_created_read_replaced_and_deleted(owner: httpx.AsyncClient) -> None:
+    made = await owner.post("/configs", json=LINEAR)
+    assert (made.status_code, made.headers["location"]) == (201, "/api/v1/mcp/configs/linear")
+    read = await owner.get("/configs/linear")
+    assert read.status_code == 200
+    assert read.json() == made.json()
+    assert read.json()["tools"] == {"include": ["*"], "exclude": ["delete_*"]}
+    assert read.headers["etag"] == made.headers["etag"]
+    changed = await owner.put("/configs/linear", json={**LINEAR, "timeout": 2000})
+    assert (changed.status_code, changed.json()["timeout"]) == (200, 2000)
+    assert changed.headers["etag"] != made.headers["etag"]
+    gone = await owner.delete("/configs/linear")
+    assert (gone.status_code, gone.content) == (204, b"")
+    problem(await owner.get("/configs/linear"), 404, "unknown-server")
+    problem(await owner.put("/configs/linear", json=LINEAR), 404, "unknown-server")
+    problem(await owner.delete("/configs/linear"), 404, "unknown-server")
+
+
+async def test_an_agent_gets_its_enabled_servers_only(owner: httpx.AsyncClient) -> None:
+    await owner.post("/configs", json=LINEAR)
+    await owner.post("/configs", json={**WEB, "enabled": False})
+    names = [each["name"] for each in (await owner.get("/agents/genie/configs")).json()["items"]]
+    assert names == ["linear"]
+    assert (await owner.get("/agents/nobody/configs")).json()["items"] == []
+    listed = await owner.get("/configs", params={"agent_name": "genie", "enabled_only": "false"})
+    assert [each["name"] for each in listed.json()["items"]] == ["linear", "web"]
+    assert [each["name"] for each in (await owner.get("/configs")).json()["items"]] == ["linear"]
+
+
+async def test_a_long_list_is_read_page_by_page(owner: httpx.AsyncClient) -> None:
+    names = [f"server-{number}" for number in range(7)]
+    for name in reversed(names):
+        await owner.post("/configs", json={**LINEAR, "name": name})
+    for query in ("/configs?limit=3", "/configs?limit=3&agent_name=genie"):
+        seen, pages, url = list[str](), 0, query
+        while url:
+            answer = await owner.get(url)
+            seen += [each["name"] for each in answer.json()["items"]]
+            pages += 1
+            url = answer.links.get("next", {}).get("url", "").removeprefix("/api/v1/mcp")
+        assert (seen, pages) == (names, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"server_type": "carrier-pigeon"}, "server_type"),
+        ({"command": None}, ""),
+        ({"command": []}, "command"),
+        ({"server_type": "http", "command": None}, ""),
+        ({"server_type": "http", "command": None, "url": "ftp://example.com/"}, "url"),
+        ({"name": "no spaces"}, "name"),
+        ({"name": ""}, "name"),
+        ({"agents": []}, "agents"),
+        ({"tools": {"only": ["x"]}}, "tools.only"),
+        ({"timeout": 999}, "timeout"),
+        ({"timeout": 300001}, "timeout"),
+        ({"retry_count": 11}, "retry_count"),
+        ({"retry_count": -1}, "retry_count"),
+        ({"command": ["bash", "-c", "true"]}, "command.0"),
+        ({"legacy": {"id": 1}}, "legacy"),
+        ({"description": f"a {MASK}"}, "description"),
+    ],
+)
+async def test_a_config_that_breaks_a_rule_is_refused_and_the_place_named(
+    owner: httpx.AsyncClient, change: dict[str, Any], where: str
+) -> None:
+    sent = {key: value for key, value in {**LINEAR, **change}.items() if value is not None}
+    answer = problem_of(await owner.post("/configs", json=sent))
+    assert any(each["where"] == where for each in answer["errors"]), answer
+    assert (await owner.get("/configs?enabled_only=false")).json()["items"] == []
+
+
+def problem_of(answer: httpx.Response) -> dict[str, Any]:
+    code = "policy" if ":policy" in answer.text else "invalid-config"
+    return problem(answer, 400, code)
+
+
+async def test_the_policy_names_its_rule(owner: httpx.AsyncClient) -> None:
+    answer = problem(await owner.post("/configs", json={**LINEAR, "command": ["python3", "-c", "1"]}), 400, "policy")
+    assert answer["errors"][0]["rule"] == "interpreter-option"
+
+
+async def test_a_name_is_taken_once_and_never_changed(owner: httpx.AsyncClient) -> None:
+    await owner.post("/configs", json=LINEAR)
+    problem(await owner.post("/configs", json=LINEAR), 409, "duplicate-server")
+    answer = problem(await owner.put("/configs/linear", json={**LINEAR, "name": "other"}), 400, "invalid-config")
+    assert answer["errors"] == [
+        {"where": "name", "message": "cannot be changed; delete the server, and create it anew"}
+    ]
+
+
+async def test_of_two_that_create_one_name_at_once_one_is_told_that_it_is_taken(owner: httpx.AsyncClient) -> None:
+    codes = await together(owner, 6, lambda client: client.post("/configs", json=LINEAR))
+    assert sorted(codes) == [201, 409, 409, 409, 409, 409]
+
+
+async def test_of_two_that_change_the_same_state_one_is_told_that_it_was_changed(owner: httpx.AsyncClient) -> None:
+    tag = (await owner.post("/configs", json=LINEAR)).headers["etag"]
+
+    def put(client: httpx.AsyncClient) -> Any:
+        return client.put("/configs/linear", json={**LINEAR, "timeout": 2000}, headers={"If-Match": tag})
+
+    assert sorted(await together(owner, 4, put)) == [200, 412, 412, 412]
+    assert (await owner.delete("/configs/linear", headers={"If-Match": tag})).status_code == 412
+    assert (await owner.delete("/configs/linear", headers={"If-Match": "*"})).status_code == 204
+
+
+async def together(client: httpx.AsyncClient, count: int, send: Any) -> list[int]:
+    codes: list[int] = []
+
+    async def one() -> None:
+        codes.append((await send(client)).status_code)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(count):
+            tasks.start_soon(one)
+    return codes
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [("{tag}", 200), ('"other", {tag}', 200), ("W/{tag}", 412), ('"other"', 412), ("naked", 400)]
+)
+async def test_if_match_compares_strongly(owner: httpx.AsyncClient, header: str, status: int) -> None:
+    tag = (await owner.post("/configs", json=LINEAR)).headers["etag"]
+    answer = await owner.put("/configs/linear", json=LINEAR, headers={"If-Match": header.format(tag=tag)})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/configs", "/configs/linear", "/agents/genie/configs", "/audit"])
+async def test_who_has_the_state_is_not_sent_it_again(owner: httpx.AsyncClient, path: str) -> None:
+    await owner.post("/configs", json=LINEAR)
+    tag = (await owner.get(path)).headers["etag"]
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        answer = await owner.get(path, headers={"If-None-Match": known})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    await owner.put("/configs/linear", json={**LINEAR, "timeout": 2000})
+    assert (await owner.get(path, headers={"If-None-Match": tag})).status_code == 200
+
+
+async def test_without_a_key_in_force_nothing_is_answered(served: Api) -> None:
+    good = await served.key(["write"])
+    keys = ["", "nonsense", good[:-1], f"{good}x", good.swapcase(), "amx_000000000000_" + "a" * 43]
+    for text in keys:
+        async with served.client(key=text) as client:
+            for method, path in ASKED:
+                answer = await client.request(method, path)
+                problem(answer, 401, "unauthorized")
+                assert "x-api-key" in answer.headers["www-authenticate"]
+    async with served.client(key=good) as client:
+        assert (await client.get("/configs")).status_code == 200
+        async with served.database.writing() as connection:
+            await revoke_key(connection, "write")
+        problem(await client.get("/configs"), 401, "unauthorized")
+
+
+async def test_a_reading_key_changes_nothing(served: Api, owner: httpx.AsyncClient) -> None:
+    await owner.post("/configs", json=LINEAR)
+    async with served.client("read") as reader:
+        assert (await reader.get("/configs/linear")).status_code == 200
+        problem(await reader.post("/configs", json=WEB), 403, "forbidden")
+        problem(await reader.put("/configs/linear", json=LINEAR), 403, "forbidden")
+        problem(await reader.delete("/configs/linear"), 403, "forbidden")
+        problem(await reader.delete("/configs/unknown"), 403, "forbidden")
+
+
+async def test_a_key_of_an_agent_sees_what_is_for_it_and_changes_what_is_for_it_alone(
+    served: Api, owner: httpx.AsyncClient
+) -> None:
+    await owner.post("/configs", json=LINEAR)
+    await owner.post("/configs", json={**WEB, "name": "other", "agents": ["stan"]})
+    async with served.client("write", "agent:genie") as genie:
+        assert (await genie.get("/configs/linear")).status_code == 200
+        assert len((await genie.get("/agents/genie/configs")).json()["items"]) == 1
+        assert len((await genie.get("/configs?agent_name=genie")).json()["items"]) == 1
+        problem(await genie.get("/configs/other"), 404, "unknown-server")
+        problem(await genie.put("/configs/other", json=WEB), 404, "unknown-server")
+        for path in ("/configs", "/audit", "/metrics", "/agents/stan/configs", "/configs?agent_name=stan"):
+            problem(await genie.get(path), 403, "forbidden")
+        problem(await genie.delete("/configs/linear"), 403, "forbidden")
+        problem(await genie.post("/configs", json={**WEB, "agents": ["genie", "stan"]}), 403, "forbidden")
+        problem(await genie.post("/configs", json={**WEB, "agents": "*"}), 403, "forbidden")
+        assert (await genie.post("/configs", json=WEB)).status_code == 201
+        problem(await genie.put("/configs/web", json={**WEB, "agents": ["stan"]}), 403, "forbidden")
+        assert (await genie.delete("/configs/web")).status_code == 204
+
+
+def test_scopes_are_read_exactly() -> None:
+    assert Rights.of(["read"]) == Rights(write=False, agents=None)
+    assert Rights.of(["agent:a", "agent:b", "write"]) == Rights(write=True, agents=frozenset({"a", "b"}))
+    for wrong in ("admin", "agent:", "agent:*", "READ", ""):
+        with pytest.raises(UsageError, match="no scope"):
+            Rights.of([wrong])
+
+
+async def test_secrets_are_never_shown_and_a_mask_sent_back_keeps_them(served: Api, owner: httpx.AsyncClient) -> None:
+    made = await owner.post("/configs", json=WEB)
+    assert made.json()["headers"] == {"Authorization": MASK}
+    assert "abcdef123456" not in (await owner.get("/audit")).text
+    changed = await owner.put("/configs/web", json={**made.json(), "timeout": 2000})
+    assert changed.status_code == 200
+    async with served.database.reading() as connection:
+        stored = (await ConfigStore(connection).get_mcp_config("web")).config
+    assert "abcdef123456" not in str(stored)
+    assert SEALER.unsealed(stored.to_json())["headers"] == WEB["headers"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"url": "https://elsewhere.example.org/mcp"}, {"headers": {"X-Other-Token": MASK}}, {"description": MASK}],
+)
+async def test_a_mask_gives_a_secret_to_nobody_else(owner: httpx.AsyncClient, change: dict[str, Any]) -> None:
+    shown = (await owner.post("/configs", json=WEB)).json()
+    problem(await owner.put("/configs/web", json={**shown, **change}), 400, "invalid-config")
+
+
+async def test_a_secret_in_clear_without_the_stores_key_is_refused(matrix_database: TestDatabase) -> None:
+    async with api(matrix_database.url, sealer=Sealer()) as opened, opened.client("write") as client:
+        answer = problem(await client.post("/configs", json=WEB), 400, "invalid-config")
+        assert "abcdef" not in str(answer)
+        assert answer["errors"][0]["where"] == "headers.Authorization"
+        assert (await client.post("/configs", json=LINEAR)).status_code == 201
+
+
+async def test_the_audit_says_who_changed_what(owner: httpx.AsyncClient) -> None:
+    await owner.post("/configs", json=LINEAR)
+    await owner.put("/configs/linear", json={**LINEAR, "timeout": 2000})
+    await owner.put("/configs/linear", json={**LINEAR, "timeout": 1})
+    await owner.delete("/configs/linear")
+    items = (await owner.get("/audit")).json()["items"]
+    assert [(each["who"], each["action"], each["server"]) for each in items] == [
+        ("key:write", "delete", "linear"),
+        ("key:write", "replace", "linear"),
+        ("key:write", "create", "linear"),
+    ]
+    assert items[1]["changed"] == ["timeout"]
+    assert (items[1]["before"]["timeout"], items[1]["after"]["timeout"]) == (30000, 2000)
+    first = await owner.get("/audit?limit=2")
+    rest = await owner.get(first.links["next"]["url"].removeprefix("/api/v1/mcp"))
+    assert [each["action"] for each in rest.json()["items"]] == ["create"]
+    assert (await owner.get("/audit?server=other")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "invalid-request"),
+        (b"[]", 400, "invalid-request"),
+        (b"{", 400, "invalid-request"),
+        (b"\xff", 400, "invalid-request"),
+        (b"[" * 100_000, 400, "invalid-request"),
+        (b'{"a":' * 50 + b"1" + b"}" * 50, 400, "invalid-config"),
+        (b'{"name":"a","name":"b"}', 400, "invalid-request"),
+        (b'{"priority":NaN}', 400, "invalid-request"),
+        (b'{"priority":' + b"9" * 5000 + b"}", 400, "invalid-request"),
+        (b'{"name":"\\u0000"}', 400, "invalid-config"),
+        (b'{"name":"\\ud800"}', 400, "invalid-config"),
+        (b" " * 300_000, 413, "too-large"),
+    ],
+)
+async def test_a_body_that_is_no_config_is_one_problem(
+    owner: httpx.AsyncClient, body: bytes, status: int, code: str
+) -> None:
+    answer = await owner.post("/configs", content=body, headers={"content-type": "application/json"})
+    problem(answer, status, code)
+
+
+async def test_a_body_that_does_not_say_how_long_it_is_is_counted(owner: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(300):
+            yield b" " * 1024
+
+    answer = await owner.post("/configs", content=chunks(), headers={"content-type": "application/json"})
+    problem(answer, 413, "too-large")
+
+
+async def test_what_is_asked_wrongly_is_a_problem_too(owner: httpx.AsyncClient) -> None:
+    problem(await owner.post("/configs", content=b"a: b", headers={"content-type": "text/yaml"}), 415,
+            "unsupported-media-type")  # fmt: skip
+    problem(await owner.get("/nothing"), 404, "not-found")
+    refused = await owner.patch("/configs/linear")
+    problem(refused, 405, "method-not-allowed")
+    assert refused.headers["allow"] == "DELETE, GET, PUT"
+    for query in ("limit=0", "limit=501", "limit=x", "bogus=1", "agent_name=", "agent_name=%00", "enabled_only=maybe"):
+        problem(await owner.get(f"/configs?{query}"), 400, "invalid-request")
+    problem(await owner.get("/configs/%00"), 400, "invalid-request")
+    problem(await owner.get("/audit?before=99999999999"), 400, "invalid-request")
+
+
+@pytest.mark.parametrize("text", SQL)
+async def test_sql_is_only_a_text(owner: httpx.AsyncClient, text: str) -> None:
+    await owner.post("/configs", json=LINEAR)
+    for answer in (
+        await owner.get("/configs", params={"agent_name": text, "enabled_only": "false"}),
+        await owner.get("/configs", params={"after": text}),
+        await owner.get("/audit", params={"server": text}),
+        await owner.post("/configs", json={**LINEAR, "name": text}),
+        await owner.post("/configs", json={**LINEAR, "name": "described", "description": text}),
+    ):
+        assert answer.status_code in {200, 201, 400}, answer.text
+    assert (await owner.get("/configs/linear")).json()["name"] == "linear"
+
+
+async def test_who_asks_too_often_waits(matrix_database: TestDatabase) -> None:
+    async with api(matrix_database.url, rates=Rates(requests=6, failures=2)) as opened:
+        async with opened.client("read") as client:
+            assert (await client.get("/configs")).status_code == 200
+            answer = await client.get("/configs")
+            problem(answer, 429, "too-many-requests")
+            assert 1 <= int(answer.headers["retry-after"]) <= 10
+        async with opened.client(key="wrong") as client:
+            codes = [(await client.get("/configs")).status_code for _ in range(3)]
+            assert codes == [401, 401, 429]
+
+
+def test_a_bucket_fills_again_and_forgets_who_is_gone() -> None:
+    moment = [0.0]
+    buckets = Buckets(60, 2, clock=lambda: moment[0])
+    assert [buckets.take("a") for _ in range(3)] == [0, 0, pytest.approx(1)]
+    moment[0] = 1
+    assert buckets.take("a") == 0
+    for number in range(10_050):
+        buckets.take(str(number))
+    assert buckets.take("a") > 0 or len(vars(buckets)["_buckets"]) <= 10_000
+
+
+async def test_health_asks_for_no_key_and_metrics_for_one(served: Api, owner: httpx.AsyncClient) -> None:
+    async with served.client(key="") as client:
+        assert (await client.get("/health")).json() == {"status": "ok"}
+    answer = await owner.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'agent_matrix_configs_servers{store="new"} 0' in answer.text
+
+
+async def test_the_document_names_every_answer(owner: httpx.AsyncClient) -> None:
+    document = (await owner.get("/openapi.json")).json()
+    assert "422" not in str(document["paths"])
+    assert set(document["paths"]["/api/v1/mcp/configs/{name}"]) == {"get", "put", "delete"}
+    schema = document["components"]["schemas"]["ServerConfig"]
+    assert "legacy" not in schema["properties"]
+    for path in ("/docs", "/redoc"):
+        problem(await owner.get(f"http://api{path}"), 404, "not-found")
