@@ -25,6 +25,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.gate = Gate(ConfigService(database, sealer, policy), rates or Rates())
     app.include_router(router)

@@ -17,8 +17,9 @@ _CONFIG = {"$ref": "#/components/schemas/ServerConfig"}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ALWAYS = (400, 401, 403, 429, 503)
 _OPEN = (400, 503)
-_TEXT = {"type": "string"}
-_ETAG = {"description": "The tag of this state, for If-Match and If-None-Match.", "schema": _TEXT}
+TEXT: Mapping[str, Any] = {"type": "string"}
+Responses = dict[int | str, dict[str, Any]]
+_ETAG = {"description": "The tag of this state, for If-Match and If-None-Match.", "schema": TEXT}
 
 TAG: dict[str, Any] = {
     "parameters": [
@@ -31,8 +32,25 @@ TAG: dict[str, Any] = {
         }
     ]
 }
+EXAMPLE: dict[str, Any] = {
+    "name": "linear",
+    "server_type": "stdio",
+    "command": ["python3", "-m", "linear_mcp"],
+    "agents": ["genie", "simple"],
+    "tools": {"include": ["*"], "exclude": ["delete_*"]},
+    "environment": {"LINEAR_API_KEY": "${LINEAR_API_KEY}"},
+    "timeout": 30000,
+    "retry_count": 3,
+    "enabled": True,
+    "auto_start": True,
+}
 BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _CONFIG}}},
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": _CONFIG, "examples": {"linear": {"value": EXAMPLE}}},
+        },
+    },
 }
 BODY_AND_TAG: dict[str, Any] = {**BODY, **TAG}
 
@@ -40,47 +58,50 @@ PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
+        "type": TEXT,
+        "title": TEXT,
         "status": {"type": "integer"},
-        "detail": _TEXT,
+        "detail": TEXT,
         "errors": {"type": "array", "items": {"type": "object"}},
     },
 }
 
 
-def responses(
-    *codes: int, page: bool = False, text: bool = False, public: bool = False
-) -> dict[int | str, dict[str, Any]]:
-    """Return the answers of a route: these, and the problems that any of them may come to."""
-    return {code: _answer(code, page, text) for code in sorted({*codes, *(_OPEN if public else _ALWAYS)})}
+HEALTH: dict[str, Any] = {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}}
+PAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["items", "next"],
+    "properties": {
+        "items": {"type": "array", "items": {"type": "object"}},
+        "next": {"type": ["string", "integer", "null"]},
+        "problems": {"type": "array", "items": TEXT},
+    },
+}
 
 
-def _answer(code: int, page: bool, text: bool) -> dict[str, Any]:
+def responses(*codes: int, schema: Mapping[str, Any] = _CONFIG, public: bool = False) -> Responses:
+    """Return the answers of a route: these, with a body of this schema, and the problems it may come to."""
+    return {code: _answer(code, schema) for code in sorted({*codes, *(_OPEN if public else _ALWAYS)})}
+
+
+def _answer(code: int, schema: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"description": HTTPStatus(code).phrase}
     if code >= HTTPStatus.BAD_REQUEST:
         return {**said, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
     if code in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         return said
-    if text:
-        return {**said, "content": {"text/plain": {"schema": _TEXT}}}
-    headers: dict[str, Any] = {"ETag": _ETAG}
-    if page:
-        headers["Link"] = {"description": 'The next page, as rel="next".', "schema": _TEXT}
-    schema = _page() if page else _CONFIG
-    return {**said, "headers": headers, "content": {"application/json": {"schema": schema}}}
-
-
-def _page() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["items", "next"],
-        "properties": {
-            "items": {"type": "array", "items": {"type": "object"}},
-            "next": {"type": ["string", "integer", "null"]},
-            "problems": {"type": "array", "items": _TEXT},
-        },
-    }
+    if schema is TEXT:
+        return {**said, "content": {"text/plain": {"schema": TEXT}}}
+    answer: dict[str, Any] = {**said, "headers": {"ETag": _ETAG}, "content": {"application/json": {"schema": schema}}}
+    if schema is PAGE:
+        answer["headers"]["Link"] = {"description": 'The next page, as rel="next".', "schema": TEXT}
+    if code == HTTPStatus.CREATED:
+        answer["headers"]["Location"] = {"description": "Where the config is.", "schema": TEXT}
+        answer["links"] = {
+            operation: {"operationId": operation, "parameters": {"name": "$response.body#/name"}}
+            for operation in ("get_config", "replace_config", "delete_config")
+        }
+    return answer
 
 
 def install(app: FastAPI, policy: Policy) -> None:

@@ -40,11 +40,6 @@ class Buckets:
         bucket.tokens -= 1
         return 0
 
-    def wait(self, client: str) -> float:
-        """Return the seconds until there will be a token, and take none."""
-        bucket = self._filled(client)
-        return 0 if bucket.tokens >= 1 else (1 - bucket.tokens) / self._rate
-
     def _filled(self, client: str) -> _Bucket:
         now = self._clock()
         if client not in self._buckets and len(self._buckets) >= _CLIENTS:

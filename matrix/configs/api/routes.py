@@ -32,7 +32,8 @@ def _no_nul(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME), AfterValidator(_no_nul)]
+Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["linear"]), AfterValidator(_no_nul)]
+Agent = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["genie"]), AfterValidator(_no_nul)]
 AText = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_no_nul)]
 
 
@@ -63,7 +64,7 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-@router.get("/configs", responses=documents.responses(200, 304, page=True))
+@router.get("/configs", responses=documents.responses(200, 304, schema=documents.PAGE))
 async def list_configs(request: Request, caller: Known, its: TheGate, query: Annotated[ListQuery, Query()]) -> Response:
     """List configs by name: those of the new store, or those that an agent is served in the mode that it is in."""
     wanted: dict[str, Any] = {"enabled_only": query.enabled_only, "after": query.after, "limit": query.limit}
@@ -111,16 +112,16 @@ async def delete_config(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.get("/agents/{agent}/configs", responses=documents.responses(200, 304, page=True))
+@router.get("/agents/{agent}/configs", responses=documents.responses(200, 304, schema=documents.PAGE))
 async def agent_configs(
-    request: Request, caller: Known, its: TheGate, agent: Name, _: Annotated[Nothing, Query()]
+    request: Request, caller: Known, its: TheGate, agent: Agent, _: Annotated[Nothing, Query()]
 ) -> Response:
     """Return all enabled servers of an agent, from the store that its mode names."""
     served = await its.service.of_agent(caller, agent)
     return _paged(request, Page(served.configs, None, served.problems))
 
 
-@router.get("/audit", responses=documents.responses(200, 304, page=True))
+@router.get("/audit", responses=documents.responses(200, 304, schema=documents.PAGE))
 async def audit(request: Request, caller: Known, its: TheGate, query: Annotated[AuditQuery, Query()]) -> Response:
     """Return who changed what, the newest first; secrets are masked on both sides."""
     found = await its.service.history(caller, server=query.server, before=query.before, limit=query.limit)
@@ -130,14 +131,14 @@ async def audit(request: Request, caller: Known, its: TheGate, query: Annotated[
     return wire.tagged(request, {"items": items, "next": more}, headers=headers)
 
 
-@router.get("/metrics", responses=documents.responses(200, text=True))
+@router.get("/metrics", responses=documents.responses(200, schema=documents.TEXT))
 async def metrics(caller: Known, its: TheGate, _: Annotated[Nothing, Query()]) -> Response:
     """Return where the move from the legacy tables stands, for Prometheus."""
     found = await its.service.status(caller)
     return PlainTextResponse(as_prometheus(found), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.get("/health", responses=documents.responses(200, public=True))
+@router.get("/health", responses=documents.responses(200, schema=documents.HEALTH, public=True))
 async def health(request: Request, its: TheGate, _: Annotated[Nothing, Query()]) -> Response:
     """Say that the store can be read; asks for no key."""
     async with its.service.database.reading() as connection:

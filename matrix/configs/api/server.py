@@ -19,6 +19,7 @@ from matrix.configs.policy import Policy
 from matrix.configs.secrets import Sealer
 from matrix.errors import UsageError
 
+_BACKLOG = 2048
 _NO_KEY = "make one with `python -m matrix configs key add NAME --scope write`"
 
 
@@ -54,7 +55,9 @@ async def serve(
             say(f"there is no key yet, so every request will be refused; {_NO_KEY}")
         if not is_loopback(settings.host):
             say("keys travel in clear over http; put a proxy with TLS in front of this")
-        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, lifespan="off", timeout_graceful_shutdown=10
+        )
         await uvicorn.Server(config).serve([listener])
 
 
@@ -79,6 +82,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         msg = f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"

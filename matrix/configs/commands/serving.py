@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), default=8040, show_default=True, help="0: any that is free.")
 @click.option("--policy", type=FILE, help="A security policy other than the default one.")
 @click.option("--rate", type=click.IntRange(1), default=600, show_default=True, help="Requests a minute of each key.")
+@click.option(
+    "--wrong-keys", type=click.IntRange(1), default=60, show_default=True, help="The same of each address, without one."
+)
 @click.option("--max-body", type=click.IntRange(1024), default=256 * 1024, show_default=True, help="Bytes.")
-def serve(url: str, host: str, port: int, policy: Path | None, rate: int, max_body: int) -> None:
+def serve(url: str, host: str, port: int, policy: Path | None, rate: int, wrong_keys: int, max_body: int) -> None:
     """Serve the store over HTTP (needs agent-matrix[api]); every request needs a key."""
     try:
         from matrix.configs.api.access import Rates  # noqa: PLC0415
@@ -34,7 +37,7 @@ def serve(url: str, host: str, port: int, policy: Path | None, rate: int, max_bo
         raise UsageError(msg) from None
     from matrix.configs.policy import read_policy  # noqa: PLC0415
 
-    rules, settings = read_policy(policy), Settings(host, port, Rates(requests=rate), max_body)
+    rules, settings = read_policy(policy), Settings(host, port, Rates(rate, wrong_keys), max_body)
 
     def say(text: str) -> None:
         click.echo(text, err=True)
