@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import unicodedata
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self, cast
@@ -21,6 +21,8 @@ MAX_DEPTH = 32
 """How deep a config may nest; JSON readers of others give up soon after."""
 
 _STORED = {"stored": True}
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of surrogate pairs."""
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -80,16 +82,16 @@ class ServerConfig(BaseModel):
     cwd: str | None = None
     url: Text | None = None
     transport: Literal["http", "sse"] | None = None
-    headers: dict[str, str] = {}
-    environment: dict[str, str] = {}
-    agents: list[Text] = []
+    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    environment: dict[str, str] = Field(default_factory=dict[str, str])
+    agents: list[Text] = Field(default_factory=list[Text])
     tools: ToolFilter | None = None
     timeout: Annotated[int, Field(ge=0)] = 30_000
     retry_count: Annotated[int, Field(ge=0)] = 3
     enabled: bool = True
     auto_start: bool = True
     description: str | None = None
-    tags: list[Any] = []
+    tags: list[Any] = Field(default_factory=list[Any])
     priority: int = 0
     legacy: dict[str, Any] | None = None
 
@@ -104,7 +106,7 @@ class ServerConfig(BaseModel):
     @field_validator("name")
     @classmethod
     def _printable_name(cls, name: str) -> str:
-        if name != name.strip() or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
+        if name != name.strip() or _UNPRINTABLE.search(name):
             msg = "has control characters, or white space at an end"
             raise ValueError(msg)
         return name

@@ -66,7 +66,7 @@ class ConfigService:
         _unrestricted(caller, "the list of every server; ask for one of its agents with agent_name")
         async with self.database.reading() as connection:
             store = ConfigStore(connection)
-            found = await store.list_mcp_configs(enabled_only=enabled_only, after=after, limit=limit + 1)
+            found = await store.list_mcp_configs(enabled_only=enabled_only, after=after, limit=limit + 1, whole=False)
         return _page([each.config for each in found], limit)
 
     async def agent_page(

@@ -23,7 +23,7 @@ _LOG = logging.getLogger("matrix.configs")
 
 @dataclass(frozen=True)
 class Served:
-    """An agent's servers, sorted by name, secrets sealed where there is a key.
+    """An agent's servers, sorted by name, without `legacy`, secrets sealed where there is a key.
 
     `problems` names the servers that the legacy tables assign to the agent, and that no config can be made of.
     """
@@ -42,13 +42,13 @@ async def serve(database: Database, sealer: Sealer, agent: str, *, enabled_only:
     async with database.reading() as connection:
         mode = (await modes(connection)).of(agent)
         if not mode.reads_legacy:
-            found = await ConfigStore(connection).list_mcp_configs(agent, enabled_only=enabled_only)
+            found = await ConfigStore(connection).list_mcp_configs(agent, enabled_only=enabled_only, whole=False)
             return Served(mode, tuple(each.config for each in found))
         old = await legacy_configs(await Survey.open(connection), agent, enabled_only=enabled_only)
         seen = await _compared(connection, sealer, agent, old.configs, enabled_only) if mode is Mode.SHADOW else None
     if seen is not None:
         await _remember(database, agent, seen)
-    configs = tuple(_sealed(each, sealer) for each in old.configs.values())
+    configs = tuple(_shown(each, sealer) for each in old.configs.values())
     return Served(mode, configs, tuple(f"{each.name!r}: {each.problem}" for each in old.unreadable))
 
 
@@ -74,7 +74,7 @@ async def _compared(
     """Compare with the new store, in the same transaction: both are seen at one moment."""
     try:
         async with connection.begin_nested():
-            found = await ConfigStore(connection).list_mcp_configs(agent, enabled_only=enabled_only)
+            found = await ConfigStore(connection).list_mcp_configs(agent, enabled_only=enabled_only, whole=False)
             return _Comparison([*compare(old, {each.name: each.config for each in found}, sealer)])
     except (MatrixError, SQLAlchemyError) as problem:
         _LOG.warning("shadow read of %r failed in the new store: %s", agent, type(problem).__name__)
@@ -88,5 +88,7 @@ async def _remember(database: Database, agent: str, seen: _Comparison) -> None:
             await record_read(connection, agent, seen.differences, errors=seen.errors)
 
 
-def _sealed(config: ServerConfig, sealer: Sealer) -> ServerConfig:
-    return config if sealer.key is None else ServerConfig.read(sealer.sealed(config.to_json()), stored=True)
+def _shown(config: ServerConfig, sealer: Sealer) -> ServerConfig:
+    """Return a legacy config as the new store would give it."""
+    plain = {key: value for key, value in config.to_json().items() if key != "legacy"}
+    return ServerConfig.read(plain if sealer.key is None else sealer.sealed(plain), stored=True)

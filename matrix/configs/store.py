@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +30,7 @@ from matrix.configs.secrets import Sealer
 from matrix.errors import UsageError
 
 BATCH = 500
+_KEYS = (CONFIGS.c.id, CONFIGS.c.name, CONFIGS.c.created_at, CONFIGS.c.updated_at)
 
 
 class UnknownServer(UsageError):  # noqa: N818  (says what is the matter)
@@ -82,9 +95,16 @@ class ConfigStore:
         enabled_only: bool = False,
         after: str | None = None,
         limit: int | None = None,
+        whole: bool = True,
     ) -> list[StoredConfig]:
-        """Return configs sorted by name; those of one agent, those that are enabled; `limit` of them after a name."""
-        query = self._matching(agent, enabled_only=enabled_only).order_by(_by_name(CONFIGS.c.name, self._sqlite))
+        """Return configs sorted by name; those of one agent, those that are enabled; `limit` of them after a name.
+
+        Without `whole`, what a migration kept under `legacy` stays in the database: who starts servers has no use
+        for it, and it is most of what a migrated config weighs.
+        """
+        query = self._matching(agent, enabled_only=enabled_only, whole=whole).order_by(
+            _by_name(CONFIGS.c.name, self._sqlite)
+        )
         if after is not None:
             query = query.where(_by_name(CONFIGS.c.name, self._sqlite) > after)
         found = await self._connection.execute(query if limit is None else query.limit(limit))
@@ -175,8 +195,9 @@ class ConfigStore:
         )
         return sorted(found)
 
-    def _matching(self, agent: str | None, *, enabled_only: bool) -> Select[Any]:
-        query = select(CONFIGS)
+    def _matching(self, agent: str | None, *, enabled_only: bool, whole: bool = True) -> Select[Any]:
+        columns: Sequence[ColumnElement[Any]] = [*CONFIGS.c] if whole else [*_KEYS, self._without_legacy()]
+        query = select(*columns)
         if agent is not None:
             query = query.where(self._is_for(agent))
         if enabled_only:
@@ -184,6 +205,10 @@ class ConfigStore:
             enabled = "+json_extract(config, '$.enabled') = 1" if self._sqlite else "config ->> 'enabled' = 'true'"
             query = query.where(text(enabled))
         return query
+
+    def _without_legacy(self) -> ColumnElement[Any]:
+        removed = "json_remove(config, '$.legacy')" if self._sqlite else "config - 'legacy'"
+        return type_coerce(literal_column(removed), CONFIGS.c.config.type).label("config")
 
     def _is_for(self, agent: str) -> ColumnElement[bool]:
         """Return the condition that reads an index: the side table on SQLite, the GIN index on PostgreSQL."""

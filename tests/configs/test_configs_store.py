@@ -172,3 +172,13 @@ async def test_injections_are_names_like_any_other(matrix_database: TestDatabase
                 assert [each.name for each in await store.list_mcp_configs(name)] == [name]
                 assert (await store.get_mcp_config(name)).name == name
         assert len(dump(matrix_database.url, ("mcp_configs",))["mcp_configs"]) == len(names)
+
+
+async def test_what_a_migration_kept_can_be_left_where_it_is(matrix_database: TestDatabase) -> None:
+    async with Database(matrix_database.url) as database, changing(database) as store:
+        await store.create_mcp_config(server("a", legacy={"id": 7, "status": "stopped"}))
+        whole = (await store.list_mcp_configs())[0]
+        slim = (await store.list_mcp_configs(whole=False))[0]
+    assert whole.config.legacy == {"id": 7, "status": "stopped"}
+    assert slim.config.to_json() == {key: each for key, each in whole.config.to_json().items() if key != "legacy"}
+    assert (slim.id, slim.created_at, slim.updated_at) == (whole.id, whole.created_at, whole.updated_at)

@@ -169,9 +169,9 @@ class NewSchema:
             return await ConfigStore(connection).get_mcp_config(name)
 
     async def of_agent(self, agent: str) -> Any:
-        """Read an agent's configs."""
+        """Read an agent's configs, as whoever starts its servers does."""
         async with self._database.reading() as connection:
-            return await ConfigStore(connection).list_mcp_configs(agent, enabled_only=True)
+            return await ConfigStore(connection).list_mcp_configs(agent, enabled_only=True, whole=False)
 
     async def create(self, config: ServerConfig) -> Any:
         """Write a config."""
