@@ -102,7 +102,7 @@ def test_a_signal_ends_it_without_a_traceback(matrix_database: TestDatabase, num
         assert "there is no key yet" in process.stderr.readline()
         process.send_signal(number)
         assert process.stderr.read() == ""
-        assert process.wait() in {0, -number}
+        assert process.wait() == 0
 
 
 def test_what_keeps_it_from_starting_is_one_sentence(matrix_database: TestDatabase, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -47,7 +50,9 @@ async def serve(
         msg = f"there is no key, and {settings.host} can be reached from other machines; {_NO_KEY}"
         raise UsageError(msg)
     app = create_app(database, sealer, policy, rates=settings.rates, max_body=settings.max_body)
-    with _listening(settings.host, settings.port) as listener:
+    config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off", timeout_graceful_shutdown=10)
+    server = _Server(config)
+    with _listening(settings.host, settings.port) as listener, _ended_by_signals(server):
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         say(f"serving {database.shown} on http://{shown}:{port}{PREFIX}")
@@ -55,10 +60,26 @@ async def serve(
             say(f"there is no key yet, so every request will be refused; {_NO_KEY}")
         if not is_loopback(settings.host):
             say("keys travel in clear over http; put a proxy with TLS in front of this")
-        config = uvicorn.Config(
-            app, log_level="warning", server_header=False, lifespan="off", timeout_graceful_shutdown=10
-        )
-        await uvicorn.Server(config).serve([listener])
+        await server.serve([listener])
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to us: raised again at the end, they would cancel what closes the database."""
+        yield
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def is_loopback(host: str) -> bool:
