@@ -75,6 +75,17 @@ def test_what_is_imported_is_listed_and_exported_without_its_secrets(shell: Shel
     assert SECRET not in everything
     assert "genie" in everything
     assert shell("import", "mcp.json") == (2, "matrix: the store already has a server 'linear'\n")
+    assert "mcpServers has no word for agents" in shell("export", "--dialect", "mcpServers")[1]
+    code, text = shell("audit")
+    assert (code, text.splitlines()[-1].split()[1:]) == (0, [text.splitlines()[-1].split()[1], "create", "linear"])
+    assert "local:" in text
+
+
+def test_a_file_is_judged_by_the_policy_that_is_named(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"linear": {"command": "bun"}}}', encoding="utf-8")
+    (tmp_path / "policy.toml").write_text("[rules]\ncommand-not-allowed = false\n", encoding="utf-8")
+    assert "command-not-allowed" in shell("read", "mcp.json")[1]
+    assert "command-not-allowed" not in shell("read", "mcp.json", "--policy", "policy.toml")[1]
 
 
 @pytest.mark.parametrize(

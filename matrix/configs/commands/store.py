@@ -14,6 +14,7 @@ from matrix.errors import UsageError
 
 if TYPE_CHECKING:
     from matrix.configs.database import Database
+    from matrix.configs.model import ServerConfig
     from matrix.configs.secrets import Sealer
 
 
@@ -76,8 +77,9 @@ def show(url: str, name: str) -> None:
 
 @configs.command()
 @click.argument("file", type=FILE)
+@click.option("--policy", "rules", type=FILE, help="A security policy other than the default one.")
 @AS_JSON
-def read(file: Path, as_json: bool) -> int:
+def read(file: Path, rules: Path | None, as_json: bool) -> int:
     """Say what is understood of a config FILE of any dialect, and what the security policy says of it."""
     from matrix.configs.policy import read_policy, violations  # noqa: PLC0415
     from matrix.configs.reader import read_file  # noqa: PLC0415
@@ -86,7 +88,7 @@ def read(file: Path, as_json: bool) -> int:
 
     found = read_file(file)
     rows = [mask(each.to_json()) for each in found.configs]
-    policy = read_policy(None)
+    policy = read_policy(rules)
     findings = [(each.name, violation) for each in found.configs for violation in violations(each, policy)]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -134,16 +136,18 @@ def _me() -> str:
 @click.option("--dialect", default="configs", show_default=True, help="configs, mcpServers or vscode.")
 def export(url: str, agent: str | None, dialect: str) -> None:
     """Print the store's servers in a dialect that others read; secrets stay references."""
-    from matrix.configs.reader import write_configs  # noqa: PLC0415
+    from matrix.configs.reader import losses, write_configs  # noqa: PLC0415
     from matrix.configs.store import ConfigStore  # noqa: PLC0415
 
-    async def work(database: Database, _: Sealer) -> str:
+    async def work(database: Database, _: Sealer) -> list[ServerConfig]:
         await database.check()
         async with database.reading() as connection:
-            found = await ConfigStore(connection).list_mcp_configs(agent)
-        return write_configs([each.config for each in found], dialect)
+            return [each.config for each in await ConfigStore(connection).list_mcp_configs(agent)]
 
-    click.echo(run(url, work))
+    found = run(url, work)
+    click.echo(write_configs(found, dialect), nl=False)
+    for note in losses(found, dialect):
+        click.echo(f"note: {note}", err=True)
 
 
 @configs.command()
