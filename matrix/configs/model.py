@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 _STORED = {"stored": True}
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of surrogate pairs."""
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -200,5 +201,5 @@ def unstorable(value: Any) -> Iterator[tuple[str, str]]:
             pending += [((*path, str(number)), one) for number, one in enumerate(sequence(cast("object", each)))]
         elif isinstance(each, float) and not math.isfinite(each):
             yield where, "is a number that JSON has no way to write"
-        elif isinstance(each, str) and ("\0" in each or any("\ud800" <= char <= "\udfff" for char in each)):
+        elif isinstance(each, str) and _UNSTORABLE.search(each):
             yield where, "has a NUL character or half of a surrogate pair, which no database keeps"

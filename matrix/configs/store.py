@@ -221,7 +221,7 @@ class ConfigStore:
     def _sealed(self, config: ServerConfig) -> ServerConfig:
         plain = config.to_json()
         sealed = self._sealer.sealed(plain)
-        return config if sealed == plain else ServerConfig.read(sealed)
+        return config if sealed == plain else ServerConfig.read(sealed, stored=True)
 
 
 def now() -> datetime:
