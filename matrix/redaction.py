@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import quote
 
 MASK = "•••"
+LEAST_SECRET = 4
+_CUT = 8
+"""What is left of a secret that was cut is masked from so many characters on."""
 _SECRET_NAME = re.compile(
     r"(?i)(authorization|cookie|\w[-_]token(?!s)|secret|passw|api[-_]?key|credential|private[-_]?key)"
 )
@@ -39,6 +44,49 @@ def redact(value: Any, *, name: str = "") -> Any:
             return MASK
         return _SECRET_VALUE.sub(MASK, encodable(value))
     return value
+
+
+def hide(value: Any, secrets: Iterable[str]) -> Any:
+    """Return the same structure without these secrets, however they were escaped, and without what a cut left of them.
+
+    A secret of fewer than four characters stays: it could not be told from any other text.
+    """
+    spelled = {spelling for each in secrets if len(each) >= LEAST_SECRET for spelling in _spellings(each)}
+    return _hidden(value, sorted(spelled, key=lambda each: (-len(each), each)))
+
+
+def _hidden(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        for each in secrets:
+            value = value.replace(each, MASK)
+        for each in secrets:
+            value = _without_ends(_without_ends(value, each)[::-1], each[::-1])[::-1]
+        return value
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, Any]", value)
+        return {_hidden(key, secrets): _hidden(each, secrets) for key, each in entries.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(each, secrets) for each in cast("Sequence[Any]", value)]
+    return value
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return how a text may come to be written on its way: as it is, in JSON, in Python, in a URL."""
+    in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return {secret, *in_json, repr(secret)[1:-1], quote(secret, safe=""), encodable(secret)}
+
+
+def _without_ends(text: str, secret: str) -> str:
+    """Mask the beginning of a secret where the rest of it was cut off: before the text's end, a quote, an ellipsis."""
+    at = text.find(secret[:_CUT]) if len(secret) > _CUT else -1
+    while at >= 0:
+        end = at
+        while end < len(text) and end - at < len(secret) and text[end] == secret[end - at]:
+            end += 1
+        if end == len(text) or text[end] in "…'\"":
+            text, end = text[:at] + MASK + text[end:], at + len(MASK)
+        at = text.find(secret[:_CUT], end)
+    return text
 
 
 def one_sentence(text: str, limit: int = 240) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from matrix.redaction import MASK, one_sentence, redact
+from matrix.redaction import MASK, hide, one_sentence, redact
 
 
 @pytest.mark.parametrize(
@@ -96,3 +98,33 @@ def test_a_long_reason_is_cut_with_a_mark() -> None:
     assert one_sentence("x" * 240) == "x" * 240
     assert one_sentence("x" * 241) == "x" * 239 + "…"
     assert one_sentence("a word " * 100, limit=10) == "a word a…"
+
+
+SECRET = "pä\"ss'w/ord 1234"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [SECRET, json.dumps(SECRET), json.dumps(SECRET, ensure_ascii=False), repr(SECRET), quote(SECRET, safe="")],
+)
+def test_a_known_secret_is_hidden_however_it_was_escaped(spelled: str) -> None:
+    hidden = hide({"a": [f"before {spelled} after"], f"key {spelled}": 1}, [SECRET])
+    assert MASK in hidden["a"][0]
+    assert "ord" not in str(hidden)
+
+
+def test_a_secret_in_another_is_hidden_with_it_and_one_too_short_stays() -> None:
+    assert hide("Bearer abcdefgh, abcd, abc", ["abcd", "Bearer abcdefgh", "abc"]) == f"{MASK}, {MASK}, abc"
+
+
+def test_what_a_cut_has_left_of_a_secret_is_hidden() -> None:
+    secret = "0123456789abcdefghij"
+    cuts = {
+        "it said 0123456789a": f"it said {MASK}",
+        "it said '0123456789a', which": f"it said '{MASK}', which",
+        "it said 0123456789a…": f"it said {MASK}…",
+        "defghij, it said": "defghij, it said",
+        "bcdefghij, it said": f"{MASK}, it said",
+        "…cdefghij and 01234567 words": f"…{MASK} and 01234567 words",
+    }
+    assert {text: hide(text, [secret]) for text in cuts} == cuts

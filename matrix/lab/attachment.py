@@ -17,8 +17,12 @@ from matrix.shapes import mapping, sequence
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server as SdkServer
 
+    from matrix.lab.filtering import ToolFilter
+
 LAB_FAULT = "lab fault:"
-"""Begins the notes of a trace that make a red cell our fault."""
+SERVER_FAULT = "the server itself:"
+FAULTS = (LAB_FAULT, SERVER_FAULT)
+"""What begins the notes of a trace that make a red cell our fault, or the server's: no agent's."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -40,7 +44,8 @@ class Attachment:
 
     Exactly one of `sdk` (a resident stub), `argv` (a real stdio server, which the pump starts) and `upstream`
     (the URL of a real HTTP server) is set, or `death` is: the exit code of a stub that died when it was made. Over
-    HTTP, where nothing starts it again, it is also that of one that has died since.
+    HTTP, where nothing starts it again, it is also that of one that has died since. `private` keeps a real server's
+    command and environment, or the headers that it is sent, from the agent. `tools` filters what passes.
     """
 
     key: str
@@ -54,6 +59,9 @@ class Attachment:
     cwd: str | None = None
     room: Any = None
     upstream: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    private: bool = False
+    tools: ToolFilter | None = None
     death: int | None = None
     last_words: str = ""
     hangups: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])

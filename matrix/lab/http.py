@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import anyio
-import httpx2
 import mcp_types as types
 from mcp.server.lowlevel import Server as SdkServer
 from mcp.server.sse import SseServerTransport
@@ -20,6 +19,8 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.message import SessionMessage
 
 from matrix.lab.attachment import Asgi, Attachment
+from matrix.lab.filtering import filtered
+from matrix.lab.proxy import proxy, upstream_client
 from matrix.lab.real import site_page
 from matrix.lab.recorder import Receive, Recorded, Scope, Send, read_body, respond
 from matrix.lab.scripted_model import Conversation
@@ -67,8 +68,7 @@ class HttpEnd:
         """Serve an attachment for as long as the context is open."""
         async with AsyncExitStack() as stack:
             if attachment.upstream is not None:
-                client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
-                app: Asgi = _proxy(await stack.enter_async_context(client), attachment.upstream)
+                app: Asgi = proxy(await stack.enter_async_context(upstream_client()), attachment)
             elif attachment.sdk is None:
                 msg = f"{attachment.server} has nothing to serve"
                 raise RuntimeError(msg)
@@ -78,6 +78,8 @@ class HttpEnd:
                 app = await stack.enter_async_context(_managed(attachment, attachment.sdk))
             if attachment.stub is not None and attachment.stub.http is not None:
                 app = attachment.stub.http(app)
+            if attachment.tools is not None:
+                app = filtered(app, attachment.tools)
             app = _until_death(attachment, app)
             self._apps[attachment.key] = Recorded(attachment, app, with_frames=transport == "http")
             try:
@@ -199,34 +201,3 @@ async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: 
         tasks.start_soon(give)
         await sdk.run(read_stream, write_stream, sdk.create_initialization_options())
         tasks.cancel_scope.cancel()
-
-
-def _proxy(client: httpx2.AsyncClient, upstream: str) -> Asgi:
-    """Pass everything on to a real HTTP server, as it comes."""
-    hop_by_hop = {b"host", b"content-length", b"connection", b"transfer-encoding", b"accept-encoding"}
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in hop_by_hop]
-        body = await read_body(receive) if scope["method"] == "POST" else b""
-        request = client.build_request(scope["method"], upstream, headers=headers, content=body)
-        response = await client.send(request, stream=True)
-        try:
-            kept = [(name, value) for name, value in response.headers.raw if name.lower() not in hop_by_hop]
-            await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_until_disconnect, receive, tasks.cancel_scope)
-                async for chunk in response.aiter_raw():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
-                tasks.cancel_scope.cancel()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
-
-    return app
-
-
-async def _until_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()

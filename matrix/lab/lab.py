@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 import uvicorn
 
 from matrix.lab.attachment import Attachment, LineWriter, Stub
+from matrix.lab.filtering import ToolFilter
 from matrix.lab.http import HttpEnd
 from matrix.lab.real import Prepared
 from matrix.lab.revision import Admission
@@ -37,7 +38,11 @@ CLOSING_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """A server that a cell wants attached under `name`: a stub, a prepared real stdio server, or an upstream."""
+    """A server that a cell wants attached under `name`: a stub, a prepared real stdio server, or an upstream.
+
+    `headers` and `env` are what the agent is to configure the server with. Of a `private` server it learns neither
+    its command and environment nor the `upstream_headers`, which are sent in its place. `tools` filters its tools.
+    """
 
     name: str
     stub: Stub | None = None
@@ -45,6 +50,9 @@ class Wanted:
     upstream: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    upstream_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    private: bool = False
+    tools: ToolFilter | None = None
 
 
 class Lab:
@@ -109,10 +117,14 @@ class Lab:
         return entries
 
     async def _entry(self, opened: _OpenCell, attachment: Attachment, wanted: Wanted) -> dict[str, Any]:
+        if attachment.tools is not None and opened.transport != "http" and not attachment.private:
+            msg = "tools are filtered over HTTP, and over stdio where the server is private"
+            raise ValueError(msg)
         if opened.transport == "stdio":
             command, *args = pump_argv(self.folder / "lab.sock", attachment)
-            entry: dict[str, Any] = {"command": command, "args": args, "env": {**attachment.env, **wanted.env}}
-            return {**entry, "cwd": attachment.cwd or str(opened.folder)}
+            env = wanted.env if attachment.private else {**attachment.env, **wanted.env}
+            entry: dict[str, Any] = {"command": command, "args": args, "env": dict(env)}
+            return {**entry, "cwd": str(opened.folder) if attachment.private else attachment.cwd or str(opened.folder)}
         url = f"{self.url}/{'sse' if opened.transport == 'sse' else 'mcp'}/{attachment.key}"
         if attachment.death is not None:
             url = f"http://127.0.0.1:{opened.refuse()}/mcp"
@@ -212,6 +224,7 @@ class _OpenCell:
 def _attach(key: str, trace: Trace, wanted: Wanted, revision: str, room: Any) -> Attachment:
     stub, prepared = wanted.stub, wanted.prepared
     attachment = Attachment(key, wanted.name, trace, Admission(revision), stub, upstream=wanted.upstream)
+    attachment.headers, attachment.private, attachment.tools = wanted.upstream_headers, wanted.private, wanted.tools
     if prepared is not None:
         attachment.argv, attachment.env, attachment.cwd = prepared.argv, prepared.env, str(prepared.cwd)
     if stub is not None:

@@ -3,11 +3,13 @@
     python -I -S -E pump.py SOCKET KEY [-- COMMAND…]
 
 Without a command it hands every line on to the lab, where the stub lives, and prints what the lab sends.
-With a command it starts that server as its own child and reports every line to the lab as it goes by.
+With a command it starts that server as its own child and reports every line to the lab as it goes by. Where it is
+the lab that says what to start, every line goes to the lab first, and what becomes of it is the lab's business.
 
 To the lab go lines with a letter in front: `h` hello (JSON), `i` from the client, `c` the client has closed our
-stdin, and with a command also `o` from the server, `e` from its stderr, `z` its exit code. From the lab come
-`1` for stdout, `2` for stderr, and `x` with the code to exit with.
+stdin, and with a server also `o` from it, `e` from its stderr, `z` its exit code. From the lab come `1` for stdout,
+`2` for stderr, `x` with the code to exit with, and where it runs a server, `r` to start it (JSON: argv, env, cwd),
+`s` for its stdin, `q` to close that.
 """
 
 import json
@@ -18,7 +20,7 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 
 def main() -> None:
@@ -64,21 +66,46 @@ def pump_lab(lab: Link) -> None:
 
     threading.Thread(target=inward, daemon=True).start()
     out, err = sys.stdout.buffer, sys.stderr.buffer
-    code = 0
+    code, server = 0, None
     try:
         for line in lab.link.makefile("rb"):
-            if line[:1] == b"1":
-                out.write(line[1:])
-                out.flush()
-            elif line[:1] == b"2":
-                err.write(line[1:])
-                err.flush()
+            if line[:1] in b"12":
+                stream = out if line[:1] == b"1" else err
+                stream.write(line[1:])
+                stream.flush()
+            elif line[:1] == b"r":
+                server = begin(lab, json.loads(line[1:]))
             elif line[:1] == b"x":
                 code = int(line[1:])
                 break
+            elif server is not None:
+                server.obey(line)
     except OSError:
         code = 0
+    if server is not None:
+        server.process.kill()
+        server.process.wait()
     os._exit(code)
+
+
+def begin(lab: Link, start: "dict[str, Any]") -> "Child | None":
+    """Start the server that the lab wants, and hand what it writes to the lab."""
+    try:
+        child = Child(lab, start["argv"], start["env"], start["cwd"])
+    except OSError as problem:
+        cannot_start(lab, start["argv"][0], problem)
+        return None
+    child.end_with_us()
+    threading.Thread(target=child.report, daemon=True).start()
+    return child
+
+
+def cannot_start(lab: Link, program: str, problem: OSError) -> bytes:
+    """Tell the lab that there is no such server; returns the words."""
+    words = f"{problem.filename or program}: {problem.strerror}\n".encode()
+    lab.send(b"e", words)
+    lab.send(b"z", b"127")
+    return words
 
 
 def pump_child(lab: Link, command: "list[str]") -> int:
@@ -86,11 +113,8 @@ def pump_child(lab: Link, command: "list[str]") -> int:
     try:
         child = Child(lab, command)
     except OSError as problem:
-        words = f"{command[0]}: {problem.strerror}\n".encode()
-        sys.stderr.buffer.write(words)
+        sys.stderr.buffer.write(cannot_start(lab, command[0], problem))
         sys.stderr.buffer.flush()
-        lab.send(b"e", words)
-        lab.send(b"z", b"127")
         return 127
     return child.run()
 
@@ -98,18 +122,24 @@ def pump_child(lab: Link, command: "list[str]") -> int:
 class Child:
     """A real server as our child: every line is reported as it goes by; it never outlives us, or the lab."""
 
-    def __init__(self, lab: Link, command: "list[str]") -> None:
+    def __init__(
+        self, lab: Link, command: "list[str]", env: "dict[str, str] | None" = None, cwd: "str | None" = None
+    ) -> None:
         import subprocess  # noqa: PLC0415  (a third of our start-up, and stubs do without)
 
         self.lab = lab
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
+        self.process = subprocess.Popen(command, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def run(self) -> int:
-        """Pump until the server ends; returns its exit code."""
+    def end_with_us(self) -> None:
+        """See to it that the server ends when we are told to."""
         import signal  # noqa: PLC0415
 
         signal.signal(signal.SIGTERM, self.end)
+
+    def run(self) -> int:
+        """Pump until the server ends; returns its exit code."""
+        self.end_with_us()
         errors = threading.Thread(target=self.copy, args=("stderr", sys.stderr.buffer, b"e"), daemon=True)
         for thread in (
             threading.Thread(target=self.watch, daemon=True),
@@ -123,6 +153,27 @@ class Child:
         self.lab.send(b"z", str(code).encode())
         return code if code >= 0 else 128 - code
 
+    def report(self) -> None:
+        """Hand what the server writes to the lab, and its exit code."""
+        errors = threading.Thread(target=self.copy, args=("stderr", None, b"e"), daemon=True)
+        errors.start()
+        self.copy("stdout", None, b"o")
+        code = self.process.wait()
+        errors.join(2)
+        self.lab.send(b"z", str(code).encode())
+
+    def obey(self, line: bytes) -> None:
+        """Write a line of the lab's to the server's stdin, or close that; who has ended is found out by the exit."""
+        if line[:1] == b"q":
+            threading.Thread(target=self.let_end, daemon=True).start()
+            return
+        try:
+            if self.process.stdin is not None:
+                self.process.stdin.write(line[1:])
+                self.process.stdin.flush()
+        except OSError:
+            pass
+
     def end(self, *_: object) -> None:
         """End the server, and ourselves with it."""
         self.process.kill()
@@ -134,14 +185,15 @@ class Child:
             pass
         self.end()
 
-    def copy(self, stream: str, target: "BinaryIO", kind: bytes) -> None:
-        """Hand on what the server writes, until it stops or nobody reads."""
+    def copy(self, stream: str, target: "BinaryIO | None", kind: bytes) -> None:
+        """Hand on what the server writes, to the lab first, until it stops or nobody reads."""
         source: BinaryIO = getattr(self.process, stream)
         try:
             for line in source:
                 self.lab.send(kind, line)
-                target.write(line)
-                target.flush()
+                if target is not None:
+                    target.write(line)
+                    target.flush()
         except OSError:
             self.process.kill()
 
@@ -155,8 +207,15 @@ class Child:
                     stdin.write(line)
                     stdin.flush()
             self.lab.send(b"c", b"\n")
-            if stdin is not None:
-                stdin.close()
+        except OSError:
+            pass
+        self.let_end()
+
+    def let_end(self) -> None:
+        """Close the server's stdin, and give it a while to end by itself."""
+        try:
+            if self.process.stdin is not None:
+                self.process.stdin.close()
         except OSError:
             pass
         try:

@@ -42,7 +42,7 @@ class Recorded:
                 return
             body = self._admitted(cast("dict[str, Any]", message), body)
         watched = exchange.watching(send, frames=self._with_frames)
-        await self._app(_with_length(scope, body), _replay(body, receive), watched)
+        await self._app(with_length(scope, body), replay(body, receive), watched)
 
     def _refusal(self, headers: Mapping[str, str], message: Mapping[str, Any]) -> Mapping[str, Any] | None:
         admission = self._attachment.admission
@@ -137,7 +137,8 @@ async def read_body(receive: Receive) -> bytes:
             return body
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that has been read once more."""
     given = False
 
     async def replayed() -> Any:
@@ -150,7 +151,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _with_length(scope: Scope, body: bytes) -> Scope:
+def with_length(scope: Scope, body: bytes) -> Scope:
     """Tell the length of a body that may have been changed on the way."""
     if scope["method"] != "POST":
         return scope

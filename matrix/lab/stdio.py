@@ -1,7 +1,8 @@
 """The lab's stdio end: stubs live here, and the process that an agent starts is only a pump.
 
 Each pump connects to one Unix socket and says which attachment it belongs to. A stub is then served by the SDK
-over the pump's lines; a real server's lines are only recorded, since the pump itself runs it.
+over the pump's lines; a real server's lines are only recorded, since the pump itself runs it. Of a private server the
+agent knows nothing: the lab tells the pump what to start, and passes every line on, or answers it itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.shared.message import SessionMessage
 
 from matrix.lab import pump
-from matrix.lab.attachment import Attachment, LineWriter
+from matrix.lab.attachment import SERVER_FAULT, Attachment, LineWriter
+from matrix.lab.recorder import read_json
 from matrix.shapes import mapping
 
 _LINE_LIMIT = 256 * 1024 * 1024
@@ -31,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 def pump_argv(socket: Path, attachment: Attachment) -> list[str]:
     """Return the command line that an agent starts as its stdio server."""
     argv = [sys.executable, "-I", "-S", "-E", str(Path(pump.__file__)), str(socket), attachment.key]
-    return [*argv, "--", *attachment.argv] if attachment.argv else argv
+    return [*argv, "--", *attachment.argv] if attachment.argv and not attachment.private else argv
 
 
 class StdioEnd:
@@ -66,7 +68,10 @@ class StdioEnd:
             attachment.pumps += [task for task in (asyncio.current_task(),) if task is not None]
             pumped = Pumped(attachment, session, reader, writer)
             try:
-                await (pumped.watch() if attachment.argv else pumped.serve())
+                if attachment.argv:
+                    await (pumped.relay() if attachment.private else pumped.watch())
+                else:
+                    await pumped.serve()
             finally:
                 attachment.process(session, "ended", pid=hello.get("pid"), detail=pumped.exit_code)
         except (ConnectionError, ValueError, asyncio.IncompleteReadError):
@@ -106,6 +111,57 @@ class Pumped:
                 self._attachment.process(self._session, "stderr", detail=rest.decode("utf-8", "replace").rstrip())
             elif kind == b"z":
                 self.exit_code = rest.decode().strip()
+
+    async def relay(self) -> None:
+        """Stand between an agent and a real server; never waits for either to read, so they cannot lock each other."""
+        attachment = self._attachment
+        start = {"argv": attachment.argv, "env": dict(attachment.env), "cwd": attachment.cwd}
+        self._tell(b"r", json.dumps(start).encode() + b"\n")
+        answered, closed, words = False, False, ""
+        while line := await self._reader.readline():
+            kind, rest = line[:1], line[1:]
+            if kind == b"i":
+                self._relay_inward(rest)
+            elif kind == b"c":
+                closed = True
+                self._tell(b"q", b"\n")
+            elif kind == b"o":
+                answered = True
+                self._relay_outward(rest)
+            elif kind == b"e":
+                words = rest.decode("utf-8", "replace").rstrip()
+                attachment.process(self._session, "stderr", detail=words)
+                self._tell(b"2", rest)
+            elif kind == b"z":
+                code = int(rest)
+                if not answered and not closed:
+                    said = f": {words}" if words else ""
+                    attachment.trace.notes.append(
+                        f"{SERVER_FAULT} {attachment.server} ended with exit code {code} before it said anything{said}"
+                    )
+                await self._exit(code if code >= 0 else 128 - code)
+                self.exit_code = str(code)
+
+    def _relay_inward(self, line: bytes) -> None:
+        """Pass on what the agent sends, or answer it ourselves where it calls a tool that it has not."""
+        self._attachment.record_line(self._session, "in", line)
+        tools = self._attachment.tools
+        message = read_json(line)
+        if tools is None or not tools.refuses(message):
+            self._tell(b"s", line)
+            return
+        answer = tools.answer(message)
+        if answer is not None:
+            self._relay_outward(json.dumps(answer).encode() + b"\n")
+
+    def _relay_outward(self, line: bytes) -> None:
+        tools = self._attachment.tools
+        admitted = line if tools is None else tools.admit_json(line).rstrip(b"\n") + b"\n"
+        self._attachment.record_line(self._session, "out", admitted)
+        self._tell(b"1", admitted)
+
+    def _tell(self, kind: bytes, line: bytes) -> None:
+        self._writer.write(kind + line)
 
     async def serve(self) -> None:
         """Serve the stub to this pump until the client or the stub ends."""
