@@ -88,13 +88,7 @@ def _complain(sentence: str) -> None:
 @click.option("--capability", "capabilities", multiple=True, metavar="ID", help="Only this capability (a glob).")
 @click.option("--revision", "revisions", multiple=True, metavar="DATE", help="Only this revision of MCP.")
 @click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell (a glob; brackets are literal).")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=OUTPUT,
-    show_default=True,
-    help="Where results and evidence go.",
-)
+@click.option("--output", type=_FOLDER, default=OUTPUT, show_default=True, help="Where results and evidence go.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers at once (default: the number of cores).")
 @click.option(
     "--repeat",
@@ -109,6 +103,8 @@ def _complain(sentence: str) -> None:
     type=click.Path(path_type=Path),
     help="A file of expected red cells, each with a reason; only what is worse fails.",
 )
+@click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
+@click.option("--configs-policy", "policy", type=click.Path(path_type=Path), help="Changes their security policy.")
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
 def run(
@@ -123,6 +119,8 @@ def run(
     repeat: int,
     shard: str,
     baseline: Path | None,
+    configs: str | None,
+    policy: Path | None,
     resume: bool,
     live: bool,
 ) -> int:
@@ -142,6 +140,8 @@ def run(
         baseline=None if baseline is None else read_baseline(baseline),
         live=live,
         resume=resume,
+        configs=configs,
+        policy=policy,
     )
     return _run_and_report(request)
 
@@ -236,9 +236,7 @@ def _one_cell(text: str, matrix: Any) -> Any:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["terminal", "markdown"]), default="terminal", show_default=True)
-@click.option(
-    "--publish", type=click.Path(path_type=Path, file_okay=False), help="Write the published matrix into this folder."
-)
+@click.option("--publish", type=_FOLDER, help="Write the published matrix into this folder.")
 def report(file: Path, form: str, publish: Path | None) -> None:
     """Print the table of a run's FILE (matrix.jsonl, or its folder) again, or publish it."""
     from matrix.report import markdown, terminal  # noqa: PLC0415
@@ -275,7 +273,7 @@ def diff(old: Path, new: Path) -> int:
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=OUTPUT, show_default=True)
+@click.option("--output", type=_FOLDER, default=OUTPUT, show_default=True)
 def merge(files: tuple[Path, ...], output: Path) -> int:
     """Join the FILES of shards into one matrix."""
     from matrix.report import terminal  # noqa: PLC0415

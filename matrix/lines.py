@@ -21,6 +21,13 @@ class CapabilityLine(BaseModel):
     title: str
 
 
+class ConfigsLine(BaseModel):
+    """The config store whose servers were asked about."""
+
+    url: str = Field(description="without its password")
+    servers: dict[str, str] = Field(description="fingerprint of the config by server")
+
+
 class Header(BaseModel):
     """The first line: versions of everything that matters, and what was planned. The only line with a time."""
 
@@ -34,6 +41,9 @@ class Header(BaseModel):
     packages: dict[str, str]
     pins: dict[str, list[str]] = Field(description="what command rows pin, by agent")
     servers: dict[str, list[str]] = Field(description="what real servers pin, by server")
+    configs: ConfigsLine | None = Field(
+        default=None, description="only where a config store's servers were asked about"
+    )
     agents: dict[str, str] = Field(description="summary by agent")
     capabilities: dict[str, CapabilityLine]
     planned: int = Field(description="how many outcomes a complete run has")

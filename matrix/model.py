@@ -129,6 +129,8 @@ class Server:
     kind: str
     transports: tuple[str, ...] = ("stdio", "http", "sse")
     revisions: tuple[str, ...] = REVISIONS
+    unprobed: str | None = None
+    """Why there is no call of a real server with a known answer, where there is none."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class Capability:
     failures: tuple[str, ...] = ()
     deadline: float = 120.0
     real: bool = False
+    probes: bool = False
+    """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
 
@@ -239,12 +243,15 @@ class Outcome:
     expected: str | None = None
     """Why this verdict was expected, where the baseline says so."""
     registration: str | None = None
+    configs: str = ""
+    """The options that name the config store, for a shell, where the server is one of a store."""
 
     @property
     def reproduce(self) -> str:
         """The command that puts this one question again."""
         agent = f"--agent {self.registration} " if self.registration else ""
-        return f"python -m matrix run {agent}--cell '{self.cell.id}'"
+        configs = f"{self.configs} " if self.configs else ""
+        return f"python -m matrix run {configs}{agent}--cell '{self.cell.id}'"
 
 
 @dataclass(frozen=True)
@@ -275,17 +282,7 @@ class Matrix:
         return tuple(order + sorted(set(seen) - set(order)))
 
 
-GROUPS = (
-    "discovery",
-    "schema",
-    "invoke",
-    "concurrency",
-    "transport",
-    "lifecycle",
-    "client",
-    "security",
-    "real",
-)
+GROUPS = ("discovery", "schema", "invoke", "concurrency", "transport", "lifecycle", "client", "security", "real")
 
 
 def answers_for(outcomes: tuple[Outcome, ...], severities: Mapping[str, Severity]) -> tuple[Outcome, ...]:

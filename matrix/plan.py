@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -39,36 +39,47 @@ def make_plan(
     machine: Machine | None = None,
     *,
     shard: tuple[int, int] = (1, 1),
+    assigned: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
     """Return the ordered cells of a run.
 
     The control's cells of the same columns are always among them: without it a red cell could be our own fault.
+    `assigned` are the servers of each agent, where not everyone is asked about every server; of the capabilities only
+    those for real servers are asked then.
     `shard` (i of n, from 1) takes every n-th column, so that each shard has the control of its columns.
     Raises UsageError, with the nearest names, for a filter that matches nothing, and for filters that leave nothing.
     """
     filters = filters or Filters()
     machine = machine or Machine()
     by_name = {server.name: server for server in servers}
+    if assigned is not None:
+        capabilities = [each for each in capabilities if each.real]
+    by_id = {capability.id: capability for capability in capabilities}
     every = [column for capability in capabilities for column in _columns(capability, by_name)]
     _known("agent", filters.agents, [agent.name for agent in agents])
-    _known("server", filters.servers, [server.name for server in servers])
+    _known(
+        "server",
+        filters.servers,
+        [server.name for server in servers],
+        "list servers" if assigned is None else "configs list",
+    )
     _known("capability", filters.capabilities, [capability.id for capability in capabilities])
     _known("transport", filters.transports, TRANSPORTS)
     _known("revision", filters.revisions, sorted({column.revision for column in every}))
-    _known_cells(filters.cells, [replace(column, agent=agent.name) for agent in agents for column in every])
+    _known_cells(filters.cells, [cell for agent in agents for cell in _row(agent, every, assigned)])
     columns = [column for column in every if _wanted_column(column, filters)]
     asked: dict[str, Planned] = {}
     kept: set[str] = set()
     for agent in agents:
         if _matches(agent.name, filters.agents):
-            for cell in (replace(column, agent=agent.name) for column in columns):
+            for cell in _row(agent, columns, assigned):
                 if _matches_cell(cell, filters.cells):
-                    asked[cell.id] = _planned(cell, agent, by_name, machine)
+                    asked[cell.id] = _planned(cell, agent, by_id[cell.capability], by_name, machine)
                     kept.add(cell.column)
     for control in (agent for agent in agents if agent.is_control):
-        for cell in (replace(column, agent=control.name) for column in columns):
+        for cell in _row(control, columns, assigned):
             if cell.column in kept:
-                asked.setdefault(cell.id, _planned(cell, control, by_name, machine))
+                asked.setdefault(cell.id, _planned(cell, control, by_id[cell.capability], by_name, machine))
     if not asked:
         msg = _nothing_left(filters)
         raise UsageError(msg)
@@ -86,6 +97,12 @@ def make_plan(
         tuple(capability for capability in capabilities if capability.id in ids),
         tuple(servers),
     )
+
+
+def matching_agents(agents: Sequence[Agent], patterns: Sequence[str]) -> tuple[Agent, ...]:
+    """Return the agents that these globs name; all without any. Raises UsageError for a glob that names none."""
+    _known("agent", patterns, [agent.name for agent in agents])
+    return tuple(agent for agent in agents if _matches(agent.name, patterns))
 
 
 def read_shard(text: str) -> tuple[int, int]:
@@ -127,6 +144,14 @@ def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[
                 yield Cell("", capability.id, "+".join(capability.servers), transport, revision)
 
 
+def _row(agent: Agent, columns: Iterable[Cell], assigned: Mapping[str, Collection[str]] | None) -> list[Cell]:
+    """Return an agent's cells of these columns; the control has every server that anybody has."""
+    cells = [replace(column, agent=agent.name) for column in columns]
+    if assigned is None or agent.is_control:
+        return cells
+    return [cell for cell in cells if cell.server in assigned.get(agent.name, ())]
+
+
 def _wanted_column(cell: Cell, filters: Filters) -> bool:
     return (
         _matches(cell.capability, filters.capabilities)
@@ -144,7 +169,9 @@ def _matches_cell(cell: Cell, patterns: Sequence[str]) -> bool:
     return not patterns or any(cell.matches(pattern) for pattern in patterns)
 
 
-def _planned(cell: Cell, agent: Agent, servers: Mapping[str, Server], machine: Machine) -> Planned:
+def _planned(
+    cell: Cell, agent: Agent, capability: Capability, servers: Mapping[str, Server], machine: Machine
+) -> Planned:
     if agent.problem is not None:
         return Planned(cell, Verdict.FAILED, str(agent.problem))
     if agent.name in machine.agents:
@@ -152,16 +179,19 @@ def _planned(cell: Cell, agent: Agent, servers: Mapping[str, Server], machine: M
     for name in cell.server.split("+"):
         if servers[name].kind == "real" and name in machine.servers:
             return Planned(cell, Verdict.SKIPPED, machine.servers[name])
+        unprobed = servers[name].unprobed
+        if capability.probes and unprobed is not None:
+            return Planned(cell, Verdict.SKIPPED, f"{name}: {unprobed}")
     return Planned(cell)
 
 
-def _known(noun: str, patterns: Sequence[str], names: Sequence[str]) -> None:
-    listed = {"agent": "agents", "server": "servers", "capability": "capabilities"}.get(noun)
+def _known(noun: str, patterns: Sequence[str], names: Sequence[str], listed: str | None = None) -> None:
+    listed = listed or {"agent": "list agents", "capability": "list capabilities"}.get(noun)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             mend = f"; there are {', '.join(names)}"
             if listed is not None:
-                mend = f"{nearest(pattern, names)}; see `python -m matrix list {listed}`"
+                mend = f"{nearest(pattern, names)}; see `python -m matrix {listed}`"
             msg = f"no {noun} is called {pattern!r}{mend}"
             raise UsageError(msg)
 

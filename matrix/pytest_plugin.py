@@ -52,7 +52,7 @@ class Cells(pytest.Collector):
             capabilities=self._option("matrix_capability"),
         )
         try:
-            plan = prepare(Request(self.config.rootpath, Path("out"), filters), _Silent())
+            plan, _ = prepare(Request(self.config.rootpath, Path("out"), filters), _Silent())
         except MatrixError as problem:
             raise pytest.UsageError(str(problem)) from problem
         for planned in plan.cells:

@@ -249,6 +249,7 @@ def _outcome(document: Mapping[str, Any]) -> Outcome:
         evidence=document.get("evidence"),
         expected=document.get("expected"),
         registration=_registration(document.get("reproduce", "")),
+        configs=_configs(document.get("reproduce", "")),
     )
 
 
@@ -256,3 +257,9 @@ def _registration(reproduce: str) -> str | None:
     """Return what the reproducing command gives to `--agent`."""
     found = re.search(r" --agent (\S+) --cell ", reproduce)
     return None if found is None else found[1]
+
+
+def _configs(reproduce: str) -> str:
+    """Return the options by which the reproducing command names a config store."""
+    found = re.search(r" run (--configs .+?) (?:--agent|--cell) ", reproduce)
+    return "" if found is None else found[1]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
-from matrix import environments
+from matrix import environments, stored
 from matrix.baseline import Entry, mark_expected, stale
+from matrix.configs.assigned import Assigned
 from matrix.discovery import (
     find_agents,
     find_capabilities,
@@ -50,6 +51,10 @@ class Request:
     baseline: tuple[Entry, ...] | None = None
     live: bool = False
     resume: bool = False
+    configs: str | None = None
+    """The URL of a config store, whose servers are asked about in place of the stubs and the pinned ones."""
+    policy: Path | None = None
+    """What replaces parts of the policy that those servers have to keep to."""
 
 
 class Audience(Protocol):
@@ -80,24 +85,26 @@ class RunResult:
 
 def run(request: Request, audience: Audience) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    plan = prepare(request, audience)
+    plan, assigned = prepare(request, audience)
     baseline = request.baseline or ()
-    kept = _kept(request, plan)
-    header = make_header(plan)
+    header = make_header(plan, assigned)
+    kept = _kept(request, plan, header)
+    store = "" if assigned is None else stored.options(assigned, request.policy)
     finished: dict[str, Outcome] = {each.cell.id: each for each in kept}
     interrupted = False
     with ResultsWriter(request.output, header, kept) as results:
         audience.planned(plan, len(kept))
         todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in finished))
-        options = Options(repeat=request.repeat, live=request.live, real=real_servers_file())
+        options = Options(repeat=request.repeat, live=request.live, real=real_servers_file(), assigned=assigned)
         if request.jobs is not None:
             options = replace(options, jobs=request.jobs)
         events = LocalEngine(todo, options).run()
         try:
             for event in events:
                 if isinstance(event, Finished):
-                    marked = mark_expected([event.outcome], baseline)[0]
-                    finished[event.outcome.cell.id] = results.write(marked, event.evidence)
+                    marked = replace(mark_expected([event.outcome], baseline)[0], configs=store)
+                    evidence = event.evidence and {**event.evidence, "reproduce": marked.reproduce}
+                    finished[event.outcome.cell.id] = results.write(marked, evidence)
                     event = replace(event, outcome=marked)  # noqa: PLW2901
                 audience.happened(event)
         except KeyboardInterrupt:
@@ -113,8 +120,8 @@ def run(request: Request, audience: Audience) -> RunResult:
     return RunResult(matrix, exit_code(matrix, outdated), outdated)
 
 
-def prepare(request: Request, audience: Audience) -> Plan:
-    """Discover and plan; installs, on first use, what the planned cells need."""
+def prepare(request: Request, audience: Audience) -> tuple[Plan, Assigned | None]:
+    """Discover and plan; reads the config store, if one is named; installs, on first use, what the cells need."""
     registrations = tuple(each for each in request.filters.agents if is_registration(each))
     names = tuple(registration_name(each) if is_registration(each) else each for each in request.filters.agents)
     filters = replace(request.filters, agents=names)
@@ -123,17 +130,23 @@ def prepare(request: Request, audience: Audience) -> Plan:
         msg = f"no agent is registered in {request.root}; name one with --agent package.module:create_agent"
         raise UsageError(msg)
     capabilities = find_capabilities()
-    servers = find_servers(real_servers_file())
-    plan = make_plan(agents, capabilities, servers, filters, shard=request.shard)
+    assigned = None
+    if request.configs is not None:
+        assigned = stored.read(request.configs, request.policy, agents, names, audience.note)
+    servers = find_servers(real_servers_file()) if assigned is None else stored.servers(assigned)
+    by_agent = None if assigned is None else assigned.by_agent
+    plan = make_plan(agents, capabilities, servers, filters, shard=request.shard, assigned=by_agent)
     # Not before the filters are known to be right: what warms up keeps our standard error open.
     warm_up()
-    machine = _install(plan, audience, request.live)
-    return make_plan(agents, capabilities, servers, filters, machine, shard=request.shard)
+    machine = _install(plan, audience, request.live, pinned=assigned is None)
+    if assigned is not None:
+        machine = replace(machine, servers=stored.problems(assigned))
+    return make_plan(agents, capabilities, servers, filters, machine, shard=request.shard, assigned=by_agent), assigned
 
 
-def _install(plan: Plan, audience: Audience, live: bool) -> Machine:
+def _install(plan: Plan, audience: Audience, live: bool, *, pinned: bool) -> Machine:
     """Install the environments of the plan's real servers and command rows; what cannot be had is a reason."""
-    wanted = {name for each in plan.asked for name in each.cell.server.split("+")}
+    wanted = {name for each in plan.asked for name in each.cell.server.split("+")} if pinned else set[str]()
     lacking_servers: dict[str, str] = {}
     lacking_agents: dict[str, str] = {}
     failed: dict[EnvironmentSpec, str] = {}
@@ -172,15 +185,21 @@ def _had(spec: EnvironmentSpec, failed: dict[EnvironmentSpec, str], audience: Au
     return failed.get(spec)
 
 
-def _kept(request: Request, plan: Plan) -> tuple[Outcome, ...]:
-    """Return the outcomes that an interrupted run of the same plan has left, where it is to be resumed."""
+def _kept(request: Request, plan: Plan, header: Mapping[str, Any]) -> tuple[Outcome, ...]:
+    """Return the outcomes that an interrupted run of the same plan has left, where it is to be resumed.
+
+    What a config store has changed since then is asked again.
+    """
     if not request.resume or not (request.output / FILE_NAME).is_file():
         return ()
     planned = {each.cell.id for each in plan.cells}
+    before = read_matrix(request.output)
     return tuple(
         outcome
-        for outcome in read_matrix(request.output).outcomes
-        if outcome.cell.id in planned and outcome.verdict is not Verdict.ERRORED
+        for outcome in before.outcomes
+        if outcome.cell.id in planned
+        and outcome.verdict is not Verdict.ERRORED
+        and stored.unchanged(before.header, header, outcome.cell.server)
     )
 
 
@@ -216,7 +235,7 @@ def exit_code(matrix: Matrix, outdated: Sequence[Entry] = ()) -> int:
     return AGENTS_FAULT if outdated else 0
 
 
-def make_header(plan: Plan) -> dict[str, Any]:
+def make_header(plan: Plan, assigned: Assigned | None = None) -> dict[str, Any]:
     """Return the run's header: versions of everything that matters, and what was planned."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -230,7 +249,9 @@ def make_header(plan: Plan) -> dict[str, Any]:
         "servers": {
             name: [*server.environment.pypi, *server.environment.npm]
             for name, server in sorted(load_real(real_servers_file()).items())
+            if assigned is None
         },
+        **({} if assigned is None else {"configs": stored.header(assigned)}),
         "agents": {agent.name: agent.summary for agent in plan.agents},
         "capabilities": {each.id: {"severity": each.severity.value, "title": each.title} for each in plan.capabilities},
         "planned": len(plan.cells),

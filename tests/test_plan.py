@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -160,6 +161,21 @@ def test_a_shard_that_does_not_exist_is_refused(text: str) -> None:
 
 def test_a_shard_is_read() -> None:
     assert read_shard("2/8") == (2, 8)
+
+
+def test_where_servers_are_assigned_each_agent_is_asked_about_its_own_and_the_control_about_all() -> None:
+    agents = [CONTROL_AGENT, agent("sofia"), agent("stan")]
+    servers = [real("everything", "stdio"), replace(real("git", "stdio"), unprobed="its config has no probes")]
+    asking = [capability("invoke.x", "echo"), capability("real.calls", real=True, probes=True)]
+    assigned = {"sofia": ("git",), "stan": ("everything", "git")}
+    found = make_plan(agents, asking, servers, assigned=assigned)
+    assert {each.cell.id: each.reason for each in found.cells} == {
+        "control::real.calls::everything[stdio,any]": "",
+        "control::real.calls::git[stdio,any]": "git: its config has no probes",
+        "sofia::real.calls::git[stdio,any]": "git: its config has no probes",
+        "stan::real.calls::everything[stdio,any]": "",
+        "stan::real.calls::git[stdio,any]": "git: its config has no probes",
+    }
 
 
 def test_real_servers_are_asked_over_the_transports_that_they_have() -> None:

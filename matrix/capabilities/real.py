@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
-from matrix.capabilities.verbs import CellVerbs, Probe, Run, expect
+from matrix.capabilities.verbs import CellVerbs, Probe, Run, ServerFault, expect
 from matrix.lab.script import Call, Turn, call_with, say
 from matrix.lab.scripted_model import find_tool
+from matrix.model import TRANSPORTS
 from matrix.shapes import mapping, sequence
 
 RUNS = 8
 
 
-@capability("real.discovery", severity="core", real=True)
+@capability("real.discovery", severity="core", real=True, transports=TRANSPORTS)
 async def discovery(cell: CellVerbs) -> None:
     """Exactly the tools that the server lists are offered.
 
@@ -23,7 +24,7 @@ async def discovery(cell: CellVerbs) -> None:
     listed, and each that it listed has to be there.
     """
     alone = await (await cell.another(with_servers=False)).attempt(say("hello"))
-    run = await cell.ask(_first(cell))
+    run = await _connected(cell)
     own = {tool.name for tool in alone.offered}
     offered = [tool for tool in run.offered if tool.name not in own]
     listed = cell.trace.listed()
@@ -35,14 +36,18 @@ async def discovery(cell: CellVerbs) -> None:
     )
 
 
-@capability("real.schema", severity="core", real=True)
+@capability("real.schema", severity="core", real=True, transports=TRANSPORTS)
 async def schema(cell: CellVerbs) -> None:
     """Each tool's schema reaches the model with its meaning kept.
 
     For every tool the offered schema has to have the server's properties and required names, and to accept the
     arguments of every probe.
     """
-    run = await cell.ask(_first(cell))
+    run = await _connected(cell)
+    if not cell.trace.listed():
+        msg = "the server has no tools"
+        raise ServerFault(msg)
+    compared = 0
     for name, tool in sorted(cell.trace.listed().items()):
         offered = next(
             (each for each in run.offered if each.name == find_tool(Call(name, server=cell.servers[0]), run.offered)),
@@ -50,11 +55,13 @@ async def schema(cell: CellVerbs) -> None:
         )
         if offered is None:
             continue  # real.discovery tells of it
+        compared += 1
         wanted = mapping(tool.get("inputSchema"))
         lost = sorted(set(mapping(wanted.get("properties"))) - set(mapping(offered.schema.get("properties"))))
         expect(not lost, f"the offered schema of {name} lost {', '.join(lost)}")
         free = sorted(set(sequence(wanted.get("required"))) - set(sequence(offered.schema.get("required"))))
         expect(not free, f"the offered schema of {name} no longer requires {', '.join(free)}")
+    expect(compared, "none of the server's tools was offered")
     for probe in cell.probes():
         name = find_tool(Call(probe.tool, server=cell.servers[0]), run.offered)
         for offered in run.offered:
@@ -62,7 +69,7 @@ async def schema(cell: CellVerbs) -> None:
                 accepts(offered, probe.arguments)
 
 
-@capability("real.invocation", severity="core", real=True)
+@capability("real.invocation", severity="core", real=True, probes=True, transports=TRANSPORTS)
 async def invocation(cell: CellVerbs) -> None:
     """Every declared probe (a call and what its result must hold) succeeds.
 
@@ -73,7 +80,7 @@ async def invocation(cell: CellVerbs) -> None:
     _answered(run, probes)
 
 
-@capability("real.concurrent", severity="core", real=True, deadline=300)
+@capability("real.concurrent", severity="core", real=True, probes=True, transports=TRANSPORTS, deadline=300)
 async def concurrent(cell: CellVerbs) -> None:
     """The probes succeed from eight runs at once, each with its own answer.
 
@@ -89,9 +96,10 @@ async def concurrent(cell: CellVerbs) -> None:
 async def shutdown(cell: CellVerbs) -> None:
     """The server's processes are gone after the run.
 
-    One probe is called; once the run has ended, every process that the agent started has to end.
+    One probe is called, where the server has any; once the run has ended, every process that the agent started has to
+    end.
     """
-    await cell.ask(_first(cell))
+    await _connected(cell)
     started = [each for each in cell.trace.processes if each.event == "started"]
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
@@ -100,8 +108,14 @@ async def shutdown(cell: CellVerbs) -> None:
     expect(not stayed, f"the run left {', '.join(stayed)} running")
 
 
-def _first(cell: CellVerbs) -> Turn:
-    return _call(cell, cell.probes()[0])
+async def _connected(cell: CellVerbs) -> Run:
+    """Run the agent with the first probe; where there is none, on a plain turn, before which it lists the tools."""
+    probes = cell.probes()
+    if probes:
+        return await cell.ask(_call(cell, probes[0]))
+    run = await cell.ask(say("hello"))
+    expect(cell.trace.requests("tools/list"), "the agent did not ask the server for its tools")
+    return run
 
 
 def _call(cell: CellVerbs, probe: Probe) -> Turn:

@@ -22,6 +22,7 @@ def capability(
     failures: Sequence[str] = (),
     deadline: float = 120.0,
     real: bool = False,
+    probes: bool = False,
     together: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
@@ -43,6 +44,7 @@ def capability(
             failures=tuple(failures),
             deadline=deadline,
             real=real,
+            probes=probes,
             together=together,
         )
         return check

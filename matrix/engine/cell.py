@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.capabilities.verbs import Probe, Run, ServerFault, Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
-from matrix.lab.attachment import LAB_FAULT
+from matrix.lab.attachment import FAULTS
 from matrix.lab.lab import Lab, Wanted
 from matrix.lab.protocols import PROTOCOLS
 from matrix.lab.protocols.base import OfferedTool
@@ -43,6 +43,7 @@ class Setting:
     probes: Callable[[Cell, str, Path], Sequence[Probe]]
     party: int = 1
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    hide: Callable[[Any], Any] = lambda value: value
 
 
 async def execute(cell: Cell, capability: Capability, setting: Setting, number: int) -> tuple[Outcome, Any]:
@@ -50,10 +51,9 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
     running = RunningCell(cell, capability, setting, f"c{number}")
     began = time.monotonic()
     verdict, reason = await running.judge()
-    duration = round(time.monotonic() - began, 3)
-    again = setting.agent.registration
-    outcome = Outcome(cell, verdict, one_sentence(reason), (verdict,), duration, registration=again)
-    return outcome, evidence_of(outcome, capability, running.trace)
+    reason, again = one_sentence(setting.hide(reason)), setting.agent.registration
+    outcome = Outcome(cell, verdict, reason, (verdict,), round(time.monotonic() - began, 3), registration=again)
+    return outcome, evidence_of(outcome, capability, running.trace, setting.hide)
 
 
 class RunningCell:
@@ -84,7 +84,7 @@ class RunningCell:
                 verdict, reason = Verdict.TIMED_OUT, self._what_was_pending(deadline)
         finally:
             await self._tear_down(work)
-        faults = [note for note in self.trace.notes if note.startswith(LAB_FAULT)]
+        faults = [note for note in self.trace.notes if note.startswith(FAULTS)]
         if verdict is not Verdict.PASSED and faults:
             return Verdict.ERRORED, faults[0]
         return verdict, reason

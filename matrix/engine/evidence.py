@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -16,8 +16,10 @@ TEXT_LIMIT = 20_000
 """Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""
 
 
-def evidence_of(outcome: Outcome, capability: Capability, trace: Trace) -> dict[str, Any]:
-    """Return the evidence of one cell; times are seconds since it began."""
+def evidence_of(
+    outcome: Outcome, capability: Capability, trace: Trace, hide: Callable[[Any], Any] = lambda value: value
+) -> dict[str, Any]:
+    """Return the evidence of one cell; times are seconds since it began. `hide` takes out what nobody is to read."""
     document = {
         "cell": outcome.cell.id,
         "question": capability.title,
@@ -33,7 +35,7 @@ def evidence_of(outcome: Outcome, capability: Capability, trace: Trace) -> dict[
         "agent": [asdict(each) for each in list(trace.runs)],
         "notes": list(trace.notes),
     }
-    return _cut(redact(document))
+    return _cut(redact(hide(document)))
 
 
 def _process(each: ProcessEvent) -> dict[str, Any]:

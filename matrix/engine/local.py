@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from matrix.configs.assigned import Assigned
 from matrix.engine.commons import Commons
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
@@ -41,6 +42,7 @@ class Options:
     repeat: int = 1
     live: bool = False
     real: Path | None = None
+    assigned: Assigned | None = None
     grace: float = GRACE_SECONDS
 
 
@@ -125,7 +127,17 @@ class LocalEngine:
         """Give a lane a worker if it has none."""
         if lane.worker is None:
             commons = None if self._commons is None else self._commons.url
-            lane.worker = start(Job(lane.agent, self._options.real, self._options.live, commons, self._scratch))
+            options = self._options
+            lane.worker = start(
+                Job(lane.agent, options.real, options.live, commons, self._scratch, self._assigned(lane))
+            )
+
+    def _assigned(self, lane: Lane) -> Assigned | None:
+        """Return what a lane's agent is asked about of a config store: no worker is told of other agents' servers."""
+        assigned = self._options.assigned
+        if assigned is None:
+            return None
+        return assigned.only({each.cell.server for each in self._plan.asked if each.cell.agent == lane.agent.name})
 
     def _feed(self, lane: Lane) -> Iterator[Event]:
         """Give a lane's worker as much as it may have in flight: one at a time where a cell has to be alone."""

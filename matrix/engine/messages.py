@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from matrix.configs.assigned import Assigned
 from matrix.model import Agent, Cell, Outcome
 
 NOT_LIVE = "--live asks agents whose provider class runs in this process; this row takes its model from the task"
@@ -22,6 +23,8 @@ class Job:
     """The URL of the server that all agents use at the same time."""
     scratch: Path | None = None
     """The run's temporary folder, which the parent removes."""
+    assigned: Assigned | None = None
+    """The servers of a config store that this agent is asked about, in place of the pinned ones."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from matrix.adapters.callable import CallableInstance
 from matrix.adapters.command import CommandInstance
 from matrix.capabilities.verbs import Probe
 from matrix.discovery import Broken, find_capabilities, load, load_real, load_stub
+from matrix.engine.assigned import AssignedServers
 from matrix.engine.cell import Setting, execute
 from matrix.engine.entry import MARK
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
@@ -54,6 +55,7 @@ def main(job: Job, pipe: Connection) -> None:
         os.dup2(silence, descriptor)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    assigned = None if job.assigned is None else AssignedServers(job.assigned)
     for name, value in job.agent.env.items() if job.agent.command is None else ():
         os.environ.setdefault(name, value)
     live = job.live and not job.agent.is_control  # the control has the scripted model in every run
@@ -68,7 +70,7 @@ def main(job: Job, pipe: Connection) -> None:
         return
     try:
         with Lab() as lab, Upstreams() as upstreams:
-            worker = Worker(job, pipe, lab, upstreams, start)
+            worker = Worker(job, pipe, lab, upstreams, start, assigned)
             with recorded() if live else tapped(worker.play, _router(services)):
                 pipe.send(Ready())
                 asyncio.run(worker.serve())
@@ -88,13 +90,17 @@ class Worker:
         lab: Lab,
         upstreams: Upstreams,
         start: Callable[[Lab], Callable[[Mapping[str, Any]], Awaitable[Instance]]],
+        assigned: AssignedServers | None = None,
     ) -> None:
         self._job = job
         self._pipe = pipe
         self._lab = lab
         self._upstreams = upstreams
+        self._assigned = assigned
         self._capabilities = {each.id: each for each in find_capabilities()}
         self._setting = Setting(lab, job.agent, start(lab), self._wanted, self._probes, headers=HEADERS)
+        if assigned is not None:
+            self._setting = replace(self._setting, hide=assigned.hide)
         self._sending = threading.Lock()
 
     @cached_property
@@ -136,6 +142,8 @@ class Worker:
         headers: Mapping[str, str] = HEADERS if cell.transport != "stdio" else {}
         if capability.together and self._job.commons is not None:
             return [Wanted(capability.servers[0], upstream=self._job.commons, headers=headers)]
+        if self._assigned is not None:
+            return [self._assigned.wanted(cell, root)]
         if capability.real:
             server = self._real[cell.server]
             if cell.transport == "http":
@@ -147,6 +155,8 @@ class Worker:
         ]
 
     def _probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
+        if self._assigned is not None:
+            return self._assigned.probes(cell, token, root)
         root = self._upstreams.root(cell.server) if cell.transport == "http" else root
         filled = [probe.filled(root, token, f"{self._lab.url}/site") for probe in self._real[cell.server].probes]
         return [Probe(each.tool, each.arguments, each.contains) for each in filled]

@@ -36,7 +36,7 @@ EXAMPLE: dict[str, Any] = {
     "name": "linear",
     "server_type": "stdio",
     "command": ["python3", "-m", "linear_mcp"],
-    "agents": ["genie", "simple"],
+    "agents": ["assistant", "support"],
     "tools": {"include": ["*"], "exclude": ["delete_*"]},
     "environment": {"LINEAR_API_KEY": "${LINEAR_API_KEY}"},
     "timeout": 30000,

@@ -33,7 +33,7 @@ def _no_nul(text: str) -> str:
 
 
 Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["linear"]), AfterValidator(_no_nul)]
-Agent = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["genie"]), AfterValidator(_no_nul)]
+Agent = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["assistant"]), AfterValidator(_no_nul)]
 AText = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_no_nul)]
 
 

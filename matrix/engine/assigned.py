@@ -1,0 +1,58 @@
+"""Servers of a config store, as a worker attaches them: resolved when a cell wants one, hidden in all that is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matrix.capabilities.verbs import Probe, ServerFault
+from matrix.configs.assigned import Assigned, Resolved, Resolver
+from matrix.engine.entry import MARK
+from matrix.errors import UsageError
+from matrix.lab import real
+from matrix.lab.filtering import ToolFilter
+from matrix.lab.lab import Wanted
+from matrix.lab.real import Prepared
+from matrix.model import Cell
+from matrix.redaction import hide
+
+
+class AssignedServers:
+    """The servers that a store assigns to a worker's agent; to be made before the agent's own code is loaded."""
+
+    def __init__(self, assigned: Assigned) -> None:
+        self._servers = assigned.servers
+        self._resolver = Resolver()
+
+    def wanted(self, cell: Cell, root: Path) -> Wanted:
+        """Return what a cell wants attached. Raises ServerFault when a value has gone since the run was planned."""
+        server = self._servers[cell.server]
+        try:
+            resolved = self._resolver.resolve(server)
+        except UsageError as problem:
+            msg = f"{server.name}: {problem}"
+            raise ServerFault(msg) from problem
+        tools = ToolFilter(server.include, server.exclude)
+        if server.transport == "stdio":
+            return Wanted(cell.server, prepared=_prepared(resolved, root), private=True, tools=tools)
+        return Wanted(cell.server, upstream=resolved.url, upstream_headers=resolved.headers, private=True, tools=tools)
+
+    def probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
+        """Return the calls of known answers that the server's config has."""
+        known = [real.Probe(each.tool, each.arguments, each.contains) for each in self._servers[cell.server].probes]
+        return [Probe(each.tool, each.arguments, each.contains) for each in (one.filled(root, token) for one in known)]
+
+    def hide(self, value: Any) -> Any:
+        """Return a value without what was put into the configs in this worker."""
+        return hide(value, self._resolver.secrets)
+
+
+def _prepared(resolved: Resolved, root: Path) -> Prepared:
+    """Return what starts a stdio server: of our own environment it gets the path, and a home that is the cell's."""
+    home = root / "home"
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    ours = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home / "tmp")}
+    env = {**ours, **resolved.environment, MARK: os.environ.get(MARK, "")}
+    return Prepared(resolved.argv, env, root if resolved.cwd is None else Path(resolved.cwd))
