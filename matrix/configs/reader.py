@@ -44,14 +44,15 @@ class Reading:
     problems: tuple[str, ...] = ()
 
 
-def read_file(path: Path | str) -> Reading:
+def read_file(path: Path | str, *, assigned: bool = False) -> Reading:
     """Read a file of any dialect. Raises ConfigurationError where the file as a whole cannot be read."""
-    return read_configs(load(Path(path)), path)
+    return read_configs(load(Path(path)), path, assigned=assigned)
 
 
-def read_configs(text: str, file: Path | str = "the text") -> Reading:
+def read_configs(text: str, file: Path | str = "the text", *, assigned: bool = False) -> Reading:
     """Read a text of any dialect; `file` is what it is called in errors, and a hint whose file it is.
 
+    Servers without agents are worth a note, unless they are going to be `assigned`.
     Raises ConfigurationError where the text as a whole cannot be read; what is wrong with a server is a problem of
     the reading.
     """
@@ -72,7 +73,7 @@ def read_configs(text: str, file: Path | str = "the text") -> Reading:
             found[config.name] = config
     inputs = [mapping(each) for each in source.inputs]
     problems += [f"inputs.{n}: has no id" for n, each in enumerate(inputs) if not isinstance(each.get("id"), str)]
-    notes += _remarks(found, inputs)
+    notes += _remarks(found, inputs, assigned=assigned)
     return Reading(source.dialect, tuple(found.values()), tuple(inputs), tuple(notes), tuple(problems))
 
 
@@ -95,11 +96,11 @@ def _recognised(document: Any, file: Path | str) -> Source:
     raise ConfigurationError(file, None, f"holds no MCP servers in a form that we know ({known}); {has}")
 
 
-def _remarks(found: Mapping[str, ServerConfig], inputs: list[Mapping[str, Any]]) -> Iterator[str]:
+def _remarks(found: Mapping[str, ServerConfig], inputs: list[Mapping[str, Any]], *, assigned: bool) -> Iterator[str]:
     if not found:
         yield "there are no servers in it"
     nobodys = sorted(name for name, config in found.items() if not config.agents)
-    if nobodys:
+    if nobodys and not assigned:
         yield f"no agents are named, so nobody has {_listed(nobodys)}"
     asked = {each.get("id") for each in inputs}
     used = {match for config in found.values() for match in _references(config)}

@@ -109,7 +109,7 @@ def import_(url: str, file: Path, agents: tuple[str, ...], policy: Path | None, 
     from matrix.configs.policy import read_policy  # noqa: PLC0415
     from matrix.configs.reader import read_file  # noqa: PLC0415
 
-    found = read_file(file)
+    found = read_file(file, assigned=bool(agents))
     if found.problems:
         msg = f"{file}: nothing was imported: {found.problems[0]}"
         raise UsageError(msg)
@@ -122,7 +122,8 @@ def import_(url: str, file: Path, agents: tuple[str, ...], policy: Path | None, 
     )
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"{made} servers added, {replaced} replaced, from {file} ({found.dialect})")
+    servers = "server" if made == 1 else "servers"
+    click.echo(f"{made} {servers} added, {replaced} replaced, from {file} ({found.dialect})")
 
 
 def _me() -> str:
