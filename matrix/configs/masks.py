@@ -58,5 +58,9 @@ def _at(items: Any, number: int) -> Any:
 
 def _destination(config: Mapping[str, Any]) -> list[Any]:
     """Return where a server's secrets go to."""
-    address = urlsplit(str(config.get("url") or ""))
-    return [*(config.get(key) for key in _DESTINATION), address.scheme, address.netloc]
+    url = str(config.get("url") or "")
+    try:
+        origin = urlsplit(url)[:2]
+    except ValueError:  # no address at all, as the policy will say
+        origin = (url, "")
+    return [*(config.get(key) for key in _DESTINATION), *origin]

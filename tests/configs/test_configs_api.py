@@ -256,7 +256,13 @@ async def test_secrets_are_never_shown_and_a_mask_sent_back_keeps_them(served: A
 
 @pytest.mark.parametrize(
     "change",
-    [{"url": "https://elsewhere.example.org/mcp"}, {"headers": {"X-Other-Token": MASK}}, {"description": MASK}],
+    [
+        {"url": "https://elsewhere.example.org/mcp"},
+        {"url": "https://[/mcp"},
+        {"url": "https://u:p@h\u2100.example.com/"},
+        {"headers": {"X-Other-Token": MASK}},
+        {"description": MASK},
+    ],
 )
 async def test_a_mask_gives_a_secret_to_nobody_else(owner: httpx.AsyncClient, change: dict[str, Any]) -> None:
     shown = (await owner.post("/configs", json=WEB)).json()

@@ -170,6 +170,8 @@ async def raw(served: Api, column: str) -> list[Any]:
         {"agents": "*"},
         {"agents": ["genie", "stranger"]},
         {"our_own": 1},
+        {"priority": 10**30},
+        {"priority": -(2**31)},
     ],
 )
 async def test_what_the_legacy_tables_cannot_hold_waits_until_its_agents_are_new(

@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, str] = {
 _JSON = {"command", "env", "tags", "tools_discovered", "resources_discovered"}
 _SWITCHES = {"enabled", "auto_start"}
 _NUMBERS = {"max_retries", "timeout_seconds", "priority", "error_count", "connection_attempts", "id"}
+_LARGEST = 2**31 - 1
 _MAPPED = {*COLUMNS.values(), "name"}
 KEPT_APART = {"name", "agents", "legacy"}
 """Fields that are no columns: who the server is, who has it, and what only the old tables have a place for."""
@@ -224,11 +225,13 @@ def to_columns(config: Mapping[str, Any], fields: Sequence[str], *, sqlite: bool
         column = name if name == "name" else COLUMNS.get(name)
         if column is None:
             lost.append(name)
-        elif isinstance(value, int) and name == "timeout":
+        elif isinstance(value, int) and name == "timeout" and abs(value) <= _LARGEST * 1000:
             if value % 1000:
                 lost.append("timeout (the tables count whole seconds)")
             else:
                 values[column] = _written(column, value // 1000, sqlite=sqlite)
+        elif isinstance(value, int) and abs(value) > _LARGEST:
+            lost.append(f"{name} (the tables hold numbers up to {_LARGEST})")
         elif name == "url" and isinstance(value, str) and len(value) > 500:
             lost.append("url (the tables hold 500 characters)")
         else:
