@@ -17,7 +17,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from matrix.cli import cli
+from matrix.cli import cli, main
 from matrix.configs.api.server import is_loopback
 from matrix.configs.keys import add_key
 from matrix.configs.secrets import KEY_VARIABLE
@@ -62,14 +62,6 @@ def serving(url: str, *options: str) -> Iterator[tuple[str, subprocess.Popen[str
         process.communicate()
 
 
-def start(url: str, *options: str) -> tuple[int, str]:
-    """Try to start a server that cannot be started."""
-    done = subprocess.run(
-        command("serve", "--store", url, *options), capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stderr
-
-
 def test_a_key_made_on_the_command_line_opens_the_served_api_until_it_is_revoked(matrix_database: TestDatabase) -> None:
     def keys(*arguments: str) -> str:
         result = CliRunner().invoke(cli, ["configs", "key", *arguments, "--store", matrix_database.url])
@@ -105,7 +97,14 @@ def test_a_signal_ends_it_without_a_traceback(matrix_database: TestDatabase, num
         assert process.wait() == 0
 
 
-def test_what_keeps_it_from_starting_is_one_sentence(matrix_database: TestDatabase, tmp_path: Path) -> None:
+def test_what_keeps_it_from_starting_is_one_sentence(
+    matrix_database: TestDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(url: str, *options: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["configs", "serve", "--store", url, *options])
+        return int(ended.value.code or 0), capsys.readouterr().err
+
     if matrix_database.kind != "sqlite":
         pytest.skip("the same sentences on both")
     with socket.create_server(("127.0.0.1", 0)) as taken:
