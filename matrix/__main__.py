@@ -1,6 +1,6 @@
 """`python -m matrix`."""
 
-from matrix.cli import main
+from matrix.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -42,8 +42,8 @@ class Cells(pytest.Collector):
 
     def collect(self) -> Iterator[CellTest]:
         """Plan as the command line does. A wrong option is a usage error of pytest, in one sentence."""
+        from matrix.engine.run import Request, prepare  # noqa: PLC0415
         from matrix.plan import Filters  # noqa: PLC0415  (sessions that ask for no matrix pay nothing)
-        from matrix.run import Request, prepare  # noqa: PLC0415
 
         filters = Filters(
             agents=self._option("matrix"),
@@ -76,10 +76,10 @@ class CellTest(pytest.Item):
         """Put the question to the agent and to the control."""
         from dataclasses import replace  # noqa: PLC0415
 
-        from matrix.discovery import real_servers_file  # noqa: PLC0415
         from matrix.engine.local import LocalEngine, Options  # noqa: PLC0415
+        from matrix.engine.run import blame_control  # noqa: PLC0415
         from matrix.events import Finished  # noqa: PLC0415
-        from matrix.run import blame_control  # noqa: PLC0415
+        from matrix.registry.discovery import real_servers_file  # noqa: PLC0415
 
         cells = tuple(each for each in self._plan.cells if each.cell.column == self._cell.column)
         wanted = {self._cell.agent, "control"}

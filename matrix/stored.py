@@ -9,9 +9,9 @@ from typing import Any
 
 from matrix.configs.assigned import Assigned, read_assigned
 from matrix.errors import UsageError
+from matrix.json_access import mapping
 from matrix.model import ANY_REVISION, Agent, Server
 from matrix.plan import matching_agents
-from matrix.shapes import mapping
 
 
 def read(

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from matrix.discovery import find_capabilities, find_servers
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.model import STATEFUL, Agent, Outcome, Verdict
 from matrix.plan import Filters, make_plan
+from matrix.registry.discovery import find_capabilities, find_servers
 
 TINY_AGENT = Path(__file__).parent / "adapters" / "tiny_agent.py"
 ROUND_TRIP = "invoke.round-trip"

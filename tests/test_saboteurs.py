@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from matrix import environments
-from matrix.discovery import load_real, real_servers_file
-from matrix.environments import EnvironmentUnavailable
-from matrix.lab.real import unavailable
+from matrix.lab.servers.real import unavailable
+from matrix.registry import environments
+from matrix.registry.discovery import load_real, real_servers_file
+from matrix.registry.environments import EnvironmentUnavailable
 from tests.saboteurs.registry import SABOTEURS
 from tests.saboteurs.running import (
     CAPABILITIES,

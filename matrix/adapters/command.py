@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters.base import Answer, Task
-from matrix.adapters.leftovers import RunProcesses
 from matrix.model import Command
+from matrix.processes import RunProcesses
 
 _PASSED_ON = (
     "AGENT_MATRIX_WORKER",

@@ -24,7 +24,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from matrix.adapters.base import Task
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 READ_TIMEOUT_SECONDS = 30.0
 OWN_TOOL: Mapping[str, Any] = {

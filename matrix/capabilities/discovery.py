@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
-from matrix.lab.script import Turn, call, call_unknown, say, together
+from matrix.lab.model.script import Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
 
 

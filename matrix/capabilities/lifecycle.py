@@ -6,9 +6,9 @@ import json
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
-from matrix.lab.script import call, say
+from matrix.json_access import mapping
+from matrix.lab.model.script import call, say
 from matrix.model import REVISIONS, STATELESS
-from matrix.shapes import mapping
 
 SHUTDOWN_SECONDS = 15.0
 

@@ -8,10 +8,10 @@ from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
 from matrix.capabilities.verbs import CellVerbs, Probe, Run, ServerFault, expect
-from matrix.lab.script import Call, Turn, call_with, say
-from matrix.lab.scripted_model import find_tool
+from matrix.json_access import mapping, sequence
+from matrix.lab.model.conversation import find_tool
+from matrix.lab.model.script import Call, Turn, call_with, say
 from matrix.model import TRANSPORTS
-from matrix.shapes import mapping, sequence
 
 RUNS = 8
 

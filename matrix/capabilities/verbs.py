@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from matrix.lab.protocols.base import OfferedTool, ShownResult
-from matrix.lab.script import Turn
+from matrix.lab.model.protocols.base import OfferedTool, ShownResult
+from matrix.lab.model.script import Turn
 from matrix.lab.trace import ModelExchange, Trace
 from matrix.model import NativeProbe
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from matrix.errors import UsageError
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 if TYPE_CHECKING:
     from matrix.configs.model import ServerConfig
@@ -90,8 +90,8 @@ def read_assigned(url: str, agents: Sequence[str], policy: Path | None = None) -
 async def _read(url: str, agents: Sequence[str], policy_file: Path | None) -> Assigned:
     from matrix.configs.database import Database  # noqa: PLC0415
     from matrix.configs.policy import read_policy  # noqa: PLC0415
+    from matrix.configs.rollout.read_routing import agent_configs  # noqa: PLC0415
     from matrix.configs.secrets import Sealer  # noqa: PLC0415
-    from matrix.configs.serving import agent_configs  # noqa: PLC0415
 
     policy, sealer = read_policy(policy_file), Sealer.from_environment()
     servers: dict[str, AssignedServer] = {}

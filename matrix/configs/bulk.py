@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.audit import record
 from matrix.configs.database import Database
-from matrix.configs.keeping import keep_legacy
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import ServerConfig
 from matrix.configs.policy import Policy, violations
+from matrix.configs.rollout.dual_write import keep_legacy
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
 from matrix.configs.store import BATCH, ConfigStore, DuplicateServer, StoredConfig
 from matrix.errors import UsageError

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from matrix.configs.model import InvalidConfig, ServerConfig
 from matrix.configs.secrets import mask
+from matrix.json_access import mapping, sequence
 from matrix.redaction import MASK
-from matrix.shapes import mapping, sequence
 
 _DESTINATION = ("server_type", "transport", "command", "cwd")
 

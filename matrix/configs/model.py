@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from matrix.errors import UsageError
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 EVERY_AGENT = "*"
 MAX_NAME = 255

@@ -21,7 +21,7 @@ from matrix.configs.rules.shape import check_shape
 from matrix.configs.rules.stdio import check_stdio
 from matrix.configs.rules.urls import check_http
 from matrix.errors import ConfigurationError
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 __all__ = ["DEFAULT", "Policy", "Violation", "read_policy", "violations"]
 

@@ -19,7 +19,7 @@ from matrix.configs.dialects.entry import Entry, Source
 from matrix.configs.dialects.writing import losses, write_configs
 from matrix.configs.model import InvalidConfig, ServerConfig, leaves
 from matrix.errors import ConfigurationError
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 __all__ = ["Reading", "losses", "read_configs", "read_file", "write_configs"]
 

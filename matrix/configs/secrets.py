@@ -16,8 +16,8 @@ from urllib.parse import unquote
 from cryptography.fernet import Fernet, InvalidToken
 
 from matrix.errors import UsageError
+from matrix.json_access import mapping, sequence
 from matrix.redaction import MASK
-from matrix.shapes import mapping, sequence
 
 KEY_VARIABLE = "MATRIX_CONFIGS_KEY"
 SEALED = re.compile(r"\$\{sealed:([A-Za-z0-9_=-]+)\}")

@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs import audit
 from matrix.configs.database import Database
-from matrix.configs.keeping import keep_legacy
 from matrix.configs.keys import Rights
 from matrix.configs.masks import unmasked
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import InvalidConfig, ServerConfig, unstorable
 from matrix.configs.policy import Policy, Violation, violations
+from matrix.configs.rollout.dual_write import keep_legacy
+from matrix.configs.rollout.read_routing import Served, serve
+from matrix.configs.rollout.status import Status, read_status
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, mask, secrets_of
-from matrix.configs.serving import Served, serve
-from matrix.configs.status import Status, read_status
 from matrix.configs.store import ConfigStore, DuplicateServer, StoredConfig, UnknownServer
 from matrix.errors import UsageError
 

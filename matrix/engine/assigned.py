@@ -11,10 +11,10 @@ from matrix.capabilities.verbs import Probe, ServerFault
 from matrix.configs.assigned import Assigned, Resolved, Resolver
 from matrix.engine.entry import MARK
 from matrix.errors import UsageError
-from matrix.lab import real
-from matrix.lab.filtering import ToolFilter
 from matrix.lab.lab import Wanted
-from matrix.lab.real import Prepared
+from matrix.lab.servers import real
+from matrix.lab.servers.real import Prepared
+from matrix.lab.servers.tool_filter import ToolFilter
 from matrix.model import Cell
 from matrix.redaction import hide
 

@@ -14,12 +14,12 @@ from typing import Any, TypeVar, cast
 from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.capabilities.verbs import Probe, Run, ServerFault, Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
-from matrix.lab.attachment import FAULTS
 from matrix.lab.lab import Lab, Wanted
-from matrix.lab.protocols import PROTOCOLS
-from matrix.lab.protocols.base import OfferedTool
-from matrix.lab.script import Script, Turn
-from matrix.lab.tap import CURRENT
+from matrix.lab.model.protocols import PROTOCOLS
+from matrix.lab.model.protocols.base import OfferedTool
+from matrix.lab.model.script import Script, Turn
+from matrix.lab.model.transport import CURRENT
+from matrix.lab.servers.attachment import FAULTS
 from matrix.lab.trace import RunRecord, Trace
 from matrix.model import Agent, Capability, Cell, NativeProbe, Outcome, Verdict
 from matrix.redaction import one_sentence

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
+from matrix.json_access import mapping, sequence
 from matrix.lab.trace import ModelExchange, ProcessEvent, Trace
 from matrix.model import Capability, Outcome
 from matrix.redaction import redact
-from matrix.shapes import mapping, sequence
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from matrix.configs.assigned import Assigned
-from matrix.engine.commons import Commons
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
+from matrix.engine.shared_server import Commons
 from matrix.events import Event, Finished, Started
 from matrix.model import Agent, Capability, Cell, Outcome, Plan, Planned, Verdict
 

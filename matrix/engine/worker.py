@@ -19,26 +19,26 @@ from typing import Any, cast
 
 import respx
 
-from matrix import environments
 from matrix.adapters.base import Instance, Task
 from matrix.adapters.callable import CallableInstance
 from matrix.adapters.command import CommandInstance
 from matrix.capabilities.verbs import Probe
-from matrix.discovery import Broken, find_capabilities, load, load_real, load_stub
 from matrix.engine.assigned import AssignedServers
 from matrix.engine.cell import Setting, execute
 from matrix.engine.entry import MARK
+from matrix.engine.http_servers import Upstreams
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import sweep
-from matrix.engine.upstream import Upstreams
 from matrix.lab.lab import Lab, Wanted
-from matrix.lab.live import recorded
-from matrix.lab.protocols.base import WireResponse
-from matrix.lab.real import RealServer, prepare
-from matrix.lab.scripted_model import Conversation
-from matrix.lab.tap import tapped
+from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.live import recorded
+from matrix.lab.model.protocols.base import WireResponse
+from matrix.lab.model.transport import tapped
+from matrix.lab.servers.real import RealServer, prepare
 from matrix.model import Agent, Capability, Cell
 from matrix.plan import server_labels
+from matrix.registry import environments
+from matrix.registry.discovery import Broken, find_capabilities, load, load_real, load_stub
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""

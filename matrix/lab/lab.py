@@ -21,14 +21,14 @@ from typing import Any, Self, TypeVar
 
 import uvicorn
 
-from matrix.lab.attachment import Attachment, LineWriter, Stub
-from matrix.lab.filtering import ToolFilter
-from matrix.lab.http import HttpEnd
-from matrix.lab.real import Prepared
-from matrix.lab.revision import Admission
-from matrix.lab.script import Script
-from matrix.lab.scripted_model import Conversation
-from matrix.lab.stdio import StdioEnd, pump_argv
+from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.script import Script
+from matrix.lab.servers.attachment import Attachment, LineWriter, Stub
+from matrix.lab.servers.http import HttpEnd
+from matrix.lab.servers.real import Prepared
+from matrix.lab.servers.revision_gate import Admission
+from matrix.lab.servers.stdio import StdioEnd, pump_argv
+from matrix.lab.servers.tool_filter import ToolFilter
 from matrix.lab.trace import Trace
 
 T = TypeVar("T")

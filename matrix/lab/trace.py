@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from matrix.lab.protocols.base import OfferedTool, ReplyCall, ShownResult
-from matrix.lab.script import Turn
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
+from matrix.lab.model.protocols.base import OfferedTool, ReplyCall, ShownResult
+from matrix.lab.model.script import Turn
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from matrix.baseline import Entry
 from matrix.model import Matrix, Severity, Verdict
 from matrix.report.summary import News, Score, news, scores
+from matrix.results.baseline import Entry
 
 _STYLE = {
     Verdict.ERRORED: "magenta",

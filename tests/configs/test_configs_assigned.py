@@ -11,7 +11,7 @@ from matrix.configs.assigned import Assigned, read_assigned
 from matrix.configs.database import Database
 from matrix.configs.migration import migrate
 from matrix.configs.model import ServerConfig
-from matrix.configs.rollout import Mode, set_mode
+from matrix.configs.rollout.modes import Mode, set_mode
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from tests.configs.configs_migration_helpers import KEY, SEALER, add_agents, add_server, assign, changing

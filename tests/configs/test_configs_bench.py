@@ -28,7 +28,7 @@ from matrix.configs.bench.workloads import (
     inputs,
 )
 from matrix.configs.database import Database
-from matrix.configs.generator_fill import fill_legacy
+from matrix.configs.generator.fill import fill_legacy
 from matrix.configs.migration import migrate
 from matrix.configs.secrets import Sealer, new_key
 from matrix.configs.store import DuplicateServer, UnknownServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from matrix.cli import main
+from matrix.cli.main import main
 from matrix.configs.secrets import new_key
 
 SECRET = "lin_api_0123456789abcdef"

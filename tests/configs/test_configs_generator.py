@@ -13,7 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from matrix.configs.database import Database
-from matrix.configs.generator import (
+from matrix.configs.generator.cases import CASES
+from matrix.configs.generator.fill import fill_legacy, fill_store
+from matrix.configs.generator.generate import (
     SCALES,
     LegacyRow,
     NewConfig,
@@ -23,8 +25,6 @@ from matrix.configs.generator import (
     new_configs,
     stored_configs,
 )
-from matrix.configs.generator_cases import CASES
-from matrix.configs.generator_fill import fill_legacy, fill_store
 from matrix.configs.model import ServerConfig, canonical
 from matrix.configs.secrets import SEALED, CannotUnseal, Sealer, new_key, secrets_of
 from matrix.configs.store import ConfigStore

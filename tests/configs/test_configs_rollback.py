@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from matrix.configs.database import Database
-from matrix.configs.generator_fill import fill_legacy
+from matrix.configs.generator.fill import fill_legacy
 from matrix.configs.migration import migrate, rollback, verify
 from matrix.configs.migration.rollback import CannotRollBack
 from matrix.configs.model import ServerConfig

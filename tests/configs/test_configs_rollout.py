@@ -7,8 +7,8 @@ import pytest
 from matrix.configs.database import Database
 from matrix.configs.migration import migrate, rollback
 from matrix.configs.migration.survey import Survey
-from matrix.configs.rollout import Mode, Modes, compare, legacy_configs, modes, progress, record_read, set_mode
-from matrix.configs.status import as_prometheus, as_text, read_status
+from matrix.configs.rollout.modes import Mode, Modes, compare, legacy_configs, modes, progress, record_read, set_mode
+from matrix.configs.rollout.status import as_prometheus, as_text, read_status
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError

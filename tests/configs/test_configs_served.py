@@ -17,7 +17,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from matrix.cli import cli, main
+from matrix.cli.main import cli, main
 from matrix.configs.api.server import is_loopback
 from matrix.configs.keys import add_key
 from matrix.configs.secrets import KEY_VARIABLE

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from matrix.configs.migration import migrate, rollback, verify
-from matrix.configs.rollout import Mode, progress, set_mode
-from matrix.configs.serving import agent_configs, serve
-from matrix.configs.status import read_status
+from matrix.configs.rollout.modes import Mode, progress, set_mode
+from matrix.configs.rollout.read_routing import agent_configs, serve
+from matrix.configs.rollout.status import read_status
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import MatrixError

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from matrix.adapters.callable import CallableInstance
-from matrix.discovery import load_stub
 from matrix.engine.cell import Setting, execute
 from matrix.lab.lab import Lab, Wanted
 from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
+from matrix.registry.discovery import load_stub
 from tests.engine.questions import HANG
 
 

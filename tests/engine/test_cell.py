@@ -11,9 +11,9 @@ from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import ServerFault, Unsupported, expect
 from matrix.engine import cell as engine
-from matrix.lab.attachment import Stub
 from matrix.lab.lab import Wanted
-from matrix.lab.script import call
+from matrix.lab.model.script import call
+from matrix.lab.servers.attachment import Stub
 from matrix.model import Verdict
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
 from tests.engine.questions import HANG, raising, round_trip

@@ -8,10 +8,10 @@ import pytest
 
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import expect
-from matrix.discovery import load_stub
 from matrix.lab.lab import Wanted
-from matrix.lab.script import call
+from matrix.lab.model.script import call
 from matrix.model import Verdict
+from matrix.registry.discovery import load_stub
 from tests.engine.questions import raising, round_trip
 
 pytestmark = pytest.mark.anyio

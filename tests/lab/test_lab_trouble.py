@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from mcp import MCPError
 
-from matrix.lab.attachment import Stub
 from matrix.lab.lab import Wanted
-from matrix.lab.script import Script, say
+from matrix.lab.model.script import Script, say
+from matrix.lab.servers.attachment import Stub
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server

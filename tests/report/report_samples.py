@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matrix.baseline import Entry
 from matrix.model import CONTROL, STATELESS, Matrix, Severity, Verdict
-from matrix.results import sorted_matrix
+from matrix.results.baseline import Entry
+from matrix.results.files import sorted_matrix
 from tests.samples import outcome
 
 SEVERITIES = {

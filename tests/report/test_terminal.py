@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from matrix.baseline import Entry
 from matrix.model import Matrix, Outcome, Severity, Verdict
 from matrix.report import terminal
+from matrix.results.baseline import Entry
 from tests.conftest import Snapshot
 from tests.report.report_samples import EMPTY, MIXED, SEVERITIES, STALE, broken_row, crowd, red_control
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from matrix.discovery import find_agents, find_capabilities, find_servers, real_servers_file
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.model import STATEFUL, Agent, Capability, Cell, Outcome, Plan, Verdict
 from matrix.plan import make_plan
+from matrix.registry.discovery import find_agents, find_capabilities, find_servers, real_servers_file
 from tests.saboteurs.saboteur import Saboteur
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from matrix.configs.api.problems import MEDIA_TYPE
 from matrix.configs.model import ServerConfig
 from matrix.configs.policy import Policy
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 _CONFIG = {"$ref": "#/components/schemas/ServerConfig"}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}

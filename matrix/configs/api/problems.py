@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from matrix.configs.database import DatabaseBusy
-from matrix.configs.keeping import NotMigrated, OutOfStep
 from matrix.configs.model import InvalidConfig
+from matrix.configs.rollout.dual_write import NotMigrated, OutOfStep
 from matrix.configs.secrets import CannotUnseal, mask_text
 from matrix.configs.service import Forbidden, Refused
 from matrix.configs.store import Changed, DuplicateServer, UnknownServer

@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse, Response
 from matrix.configs.api import documents, wire
 from matrix.configs.api.access import Known, TheGate
 from matrix.configs.model import MAX_NAME
+from matrix.configs.rollout.status import as_prometheus, read_status
 from matrix.configs.secrets import mask
 from matrix.configs.service import Page
-from matrix.configs.status import as_prometheus, read_status
 
 PREFIX = "/api/v1/mcp"
 MOST = 500

@@ -16,7 +16,7 @@ from matrix.configs.api.problems import Problem
 from matrix.configs.model import canonical, fingerprint
 from matrix.configs.secrets import mask
 from matrix.configs.store import StoredConfig
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 

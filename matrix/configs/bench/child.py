@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from matrix.configs.bench.measure import SIDES, Side, Timing
 from matrix.configs.bench.workloads import OPERATIONS, Amounts, Inputs, NewSchema, OldSchema, Schema, inputs
 from matrix.configs.database import Database
-from matrix.configs.generator_fill import fill_legacy
+from matrix.configs.generator.fill import fill_legacy
 from matrix.configs.migration import migrate, rollback
 from matrix.configs.schema import AGENTS, ASSIGNMENTS, SERVERS
 from matrix.configs.secrets import Sealer

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, Literal, cast
 
 from matrix.errors import ConfigurationError
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 Side = Literal["old", "new"]
 SIDES: tuple[Side, ...] = ("old", "new")

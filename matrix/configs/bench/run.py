@@ -20,7 +20,7 @@ from matrix.configs.bench import child, report
 from matrix.configs.bench.measure import SIDES, Measurement, Move, Results, Side
 from matrix.configs.bench.workloads import USUAL, Amounts
 from matrix.configs.database import read_url
-from matrix.configs.generator import Scale
+from matrix.configs.generator.generate import Scale
 from matrix.configs.secrets import new_key
 from matrix.errors import MatrixError, UsageError
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import Database
-from matrix.configs.generator import new_configs
+from matrix.configs.generator.generate import new_configs
 from matrix.configs.model import EVERY_AGENT, ServerConfig
 from matrix.configs.schema import AGENTS, ASSIGNMENTS, SERVERS
 from matrix.configs.secrets import Sealer

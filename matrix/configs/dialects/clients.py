@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from matrix.configs.dialects.entry import Entry, Rewrite, Source, as_is, named
 from matrix.configs.dialects.transports import read_transport
 from matrix.configs.model import ServerConfig
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 _STARTS_OR_REACHES = ("command", "url", "httpUrl", "serverUrl")
 

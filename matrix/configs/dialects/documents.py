@@ -12,7 +12,7 @@ from typing import Any
 import json5
 
 from matrix.errors import ConfigurationError
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 MAX_FILE = 64 * 1024 * 1024
 """Bytes of a file that is read at all."""

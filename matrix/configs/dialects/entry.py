@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from matrix.configs.model import InvalidConfig, ServerConfig
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 UNTRANSLATED = "untranslated"
 """Where a config keeps keys of its file that mean something else, or nothing certain, to this model."""

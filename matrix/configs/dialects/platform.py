@@ -9,7 +9,7 @@ from typing import Any, cast
 from matrix.configs.dialects.entry import Entry, Source, named
 from matrix.configs.migration.mapping import Assignment, Unmappable, to_config
 from matrix.configs.model import ServerConfig
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 _LEGACY = {"env", "http_url", "timeout_seconds", "max_retries", "status", "error_count", "tools_discovered"}
 """Columns that no config has."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 from matrix.configs.dialects.entry import Entry, Source, named
 from matrix.configs.model import ServerConfig
 from matrix.configs.secrets import mask_text
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 _RUNTIMES = {"npm": "npx", "pypi": "uvx", "oci": "docker", "nuget": "dnx"}
 _OLD_KEYS = re.compile(

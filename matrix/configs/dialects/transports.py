@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from matrix.configs.dialects.entry import Entry
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 _TYPES = {
     "stdio": "stdio",

@@ -12,8 +12,8 @@ from matrix.configs.dialects.entry import UNTRANSLATED
 from matrix.configs.model import ServerConfig, leaves
 from matrix.configs.secrets import SEALED, change_secrets, secrets_of
 from matrix.errors import UsageError
+from matrix.json_access import mapping
 from matrix.redaction import MASK
-from matrix.shapes import mapping
 
 DIALECTS = ("configs", "mcpServers", "vscode")
 _INPUT = re.compile(r"\$\{input:([^${}]+)\}")

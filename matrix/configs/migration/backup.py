@@ -23,7 +23,7 @@ from matrix.configs.schema import CONFIGS, JOURNAL, MIGRATIONS
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
 from matrix.configs.store import BATCH, now
 from matrix.errors import ConfigurationError, UsageError
-from matrix.shapes import mapping
+from matrix.json_access import mapping
 
 FORMAT = "agent-matrix configs backup"
 VERSION = 1

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from matrix.configs.migration.legacy import Raw, RawRow
 from matrix.configs.model import EVERY_AGENT, InvalidConfig, ServerConfig
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 COLUMNS: Mapping[str, str] = {
     "server_type": "server_type",

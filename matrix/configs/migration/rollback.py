@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import Database
 from matrix.configs.migration import journal
-from matrix.configs.migration.carry import Carrier
 from matrix.configs.migration.legacy import ASSIGNMENTS, BATCH, SERVERS, advance_ids, recreate
+from matrix.configs.migration.legacy_writer import Carrier
 from matrix.configs.migration.merge import Conflict, Merged, Prefer, merge
 from matrix.configs.migration.migrate import OnStep, exclude_others, no_step
 from matrix.configs.migration.survey import Candidate, Survey

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from matrix.configs.model import EVERY_AGENT, ServerConfig, canonical
 from matrix.configs.rules.model import Policy, Violation
-from matrix.shapes import mapping, sequence
+from matrix.json_access import mapping, sequence
 
 
 def check_shape(config: ServerConfig, policy: Policy) -> Iterator[Violation]:

@@ -1,0 +1,1 @@
+"""Realistic configs with the ugly cases, seeded."""

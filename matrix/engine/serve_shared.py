@@ -1,0 +1,29 @@
+"""The process of the commons; light to name, heavy to enter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def serve(stub: str, scratch: Path, pipe: Connection) -> None:
+    """Serve one stub over streamable HTTP, say where, and end when the pipe does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tempfile.tempdir = str(scratch)
+    from matrix.lab.lab import Lab, Wanted  # noqa: PLC0415
+    from matrix.lab.trace import Trace  # noqa: PLC0415
+    from matrix.model import ANY_REVISION  # noqa: PLC0415
+    from matrix.registry.discovery import load_stub  # noqa: PLC0415
+
+    async def opened(lab: Lab) -> str:
+        entries = await lab.call(lab.open("commons", Trace(), [Wanted(stub, load_stub(stub))], "http", ANY_REVISION))
+        return str(entries[stub]["url"])
+
+    with Lab() as lab:
+        pipe.send(asyncio.run(opened(lab)))
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv()

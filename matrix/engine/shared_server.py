@@ -1,0 +1,37 @@
+"""The commons: one server, in a process of its own, that every agent of a run uses at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from matrix.engine.process import context
+from matrix.engine.serve_shared import serve
+
+
+class Commons:
+    """Runs a stub as an upstream for all workers; a context manager."""
+
+    def __init__(self, stub: str, scratch: Path) -> None:
+        self._stub = stub
+        self._scratch = scratch
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        forking = context()
+        self._pipe, theirs = forking.Pipe()
+        self._process = forking.Process(target=serve, args=(self._stub, self._scratch, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.url = self._pipe.recv()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        self._process.join(3)
+        self._process.kill()

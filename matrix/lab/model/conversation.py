@@ -1,0 +1,148 @@
+"""The scripted model: speaks the providers' wire protocols and plays a script, turn by turn.
+
+One conversation is one run of an agent. Whether its requests come through the HTTP client's transport or over
+loopback, they end here, on the lab's loop, and are answered by the same renderer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from matrix.lab.model.protocols import protocol_for
+from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
+from matrix.lab.model.script import Call, ProviderFault, Script, say
+from matrix.lab.trace import ModelExchange, Trace
+
+_FAREWELL = say("done")
+_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
+
+
+@dataclass
+class Conversation:
+    """One run: the script, how far it has been played, and what was asked for in vain."""
+
+    key: str
+    run: int
+    script: Script
+    trace: Trace
+    position: int = 0
+    missing: list[str] = field(default_factory=list[str])
+
+    async def answer(self, path: str, body: bytes) -> WireResponse:
+        """Answer one HTTP request of the agent to its provider."""
+        protocol = protocol_for(path)
+        if protocol is None:
+            self.trace.notes.append(f"the agent asked its provider for {path}, which is no model request")
+            return _problem(404, f"no such endpoint: {path}")
+        try:
+            document: Any = json.loads(body or b"{}")
+            if not isinstance(document, dict):
+                self.trace.notes.append("the agent's request to its model is no JSON object")
+                return protocol.render_fault(400)
+            content = cast("dict[str, Any]", document)
+            aside = protocol.side_answer(path, content)
+            if aside is not None:
+                return aside
+            request = protocol.parse(path, content)
+        except ValueError as problem:
+            self.trace.notes.append(f"the agent's request to its model is malformed: {problem}")
+            return protocol.render_fault(400)
+        return await self._play(protocol, request)
+
+    async def _play(self, protocol: WireProtocol, request: ModelRequest) -> WireResponse:
+        at = self.trace.now()
+        position = self.position
+        turn = self.script.turns[position] if position < len(self.script.turns) else _FAREWELL
+        note = ""
+        names: list[str] = []
+        if turn.calls and not request.offered:
+            # A request without tools where the script needs one: a side call (a title, a summary), or an agent
+            # that has lost its tools. It does not use up a turn.
+            turn, note = _FAREWELL, "offered no tools; the script waits"
+        else:
+            self.position = position + 1
+            for wanted in turn.calls:
+                name = wanted.tool if wanted.literal else find_tool(wanted, request.offered)
+                if name is None:
+                    note = f"{_label(wanted)} was not offered"
+                    self.missing.append(_label(wanted))
+                    turn, names = say(f"I cannot go on: {note}."), []
+                    self.position = len(self.script.turns)
+                    break
+                names.append(name)
+        call_ids = tuple(f"call_{self.run}_{position}_{n}" for n in range(len(names)))
+        self.trace.add(
+            ModelExchange(
+                at,
+                self.run,
+                protocol.name,
+                request.system,
+                request.user_text,
+                request.offered,
+                request.results,
+                turn,
+                tuple(names),
+                call_ids,
+                note,
+                request.asked,
+            )
+        )
+        if turn.reached is not None:
+            turn.reached.open()
+        if turn.gate is not None:
+            await turn.gate.wait()
+        if turn.fault is not None:
+            return _faulty(protocol, turn.fault)
+        calls = tuple(
+            ReplyCall(call_id, name, wanted.arguments)
+            for call_id, name, wanted in zip(call_ids, names, turn.calls, strict=True)
+        )
+        reply = Reply(text=turn.text, calls=calls)
+        return protocol.render(request, reply, response_id=f"resp_{self.run}_{position}")
+
+
+def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
+    """Return the name under which the wanted tool is offered, or None.
+
+    First by the marker that stubs put into descriptions. Then by name, every character outside [A-Za-z0-9] taken
+    for the same separator: the server's name and the tool's (`srv__tool`, `mcp_srv_tool`) where the server is
+    named, else the very name, else a name that ends in it.
+    """
+    for tool in offered:
+        for server, name in markers(tool):
+            if name == wanted.tool and wanted.server in {None, server}:
+                return tool.name
+    plain = _plain(wanted.tool)
+    ends = [tool.name for tool in offered if _plain(tool.name).endswith(f"_{plain}")]
+    of_server = [name for name in ends if wanted.server is not None and _plain(wanted.server) in _plain(name)]
+    exact = [tool.name for tool in offered if tool.name == wanted.tool]
+    same = [tool.name for tool in offered if _plain(tool.name) == plain]
+    return next((min(names, key=len) for names in (of_server, exact, same, ends) if names), None)
+
+
+def markers(tool: OfferedTool) -> list[tuple[str, str]]:
+    """Return server and tool of every marker in the description: stubs put one into each."""
+    return _MARKER.findall(tool.description)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)
+
+
+def _label(wanted: Call) -> str:
+    return wanted.tool if wanted.server is None else f"{wanted.server}/{wanted.tool}"
+
+
+def _faulty(protocol: WireProtocol, fault: ProviderFault) -> WireResponse:
+    if fault.malformed:
+        return WireResponse(200, "application/json", (b'{"object": "chat.comple',))
+    return protocol.render_fault(fault.status)
+
+
+def _problem(status: int, message: str) -> WireResponse:
+    body: Mapping[str, Any] = {"error": {"message": message, "type": "invalid_request_error"}}
+    return WireResponse(status, "application/json", (json.dumps(body).encode(),))

@@ -1,0 +1,1 @@
+"""`matrix.jsonl` in and out: its schema, its files, the baseline, and what changed between two runs."""
