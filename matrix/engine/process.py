@@ -6,10 +6,9 @@ import contextlib
 import multiprocessing
 import secrets
 import signal
-import threading
 import time
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeAlias, cast
@@ -84,17 +83,16 @@ def context() -> ForkServerContext:
 def warm_up() -> None:
     """Start the fork server, which begins to import what workers need while we still plan.
 
-    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started deaf to it.
+    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started with the signal held
+    back, which its first import ends (see preload.py). Ours comes through as soon as the server has been started.
     """
     context()
-    if threading.current_thread() is not threading.main_thread():
-        forkserver.ensure_running()
-        return
-    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # it lets the signal through again, and would do so in between
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, heeded)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def start(job: Job) -> WorkerProcess:

@@ -13,7 +13,7 @@ from matrix.results.schema import OutcomeLine
 from tests.samples import outcome
 
 CELL = "x::a.b::echo[http,any]"
-AWKWARD = ("--agent", "my rows/x's \"best\" $HOME `id` *.toml", "--cell", CELL)
+AWKWARD = ("--agent", 'my rows/x\'s "best" $HOME `id` *.toml', "--cell", CELL)
 
 
 def test_a_command_starts_where_the_run_did_and_writes_where_it_wrote() -> None:
