@@ -11,7 +11,7 @@ if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-from matrix.capabilities.registry import find_capabilities  # noqa: E402
+from matrix.capabilities.registry import find_capabilities
 
 find_capabilities()
 for _name in (
