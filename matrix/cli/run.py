@@ -131,6 +131,7 @@ def _stored(url: str, policy: Path | None) -> SourceReader:
 def _run_and_report(request: Request) -> int:
     from matrix.engine.run import run as run_matrix  # noqa: PLC0415
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
+    from matrix.results.judgement import INTERRUPTED  # noqa: PLC0415
     from matrix.results.writing import write_page  # noqa: PLC0415
 
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -141,9 +142,11 @@ def _run_and_report(request: Request) -> int:
     try:
         with progress.LiveProgress(shown) if live else progress.PlainProgress(shown) as observer:
             result = run_matrix(request, observer)
-    except SystemExit as unread:
+    except SystemExit as ending:
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
         # So ends rich where nobody reads what it prints any more: the run is cut short, as by Ctrl-C.
-        raise KeyboardInterrupt from unread
+        return INTERRUPTED
     write_page(request.output, markdown.render(result.whole))
     elsewhere = len(result.whole.outcomes) - len(result.matrix.outcomes)
     with contextlib.suppress(SystemExit):

@@ -90,9 +90,9 @@ IMPORT_LINE = "import time:"
         "click.types",  # our command line is being imported
         "matrix.registry.environments",  # `run` imports what it needs
         "multiprocessing.forkserver",  # the fork server is about to be started
-        "matrix.capabilities.invoke",  # we discover, or the fork server preloads
+        "matrix.capabilities.verbs",  # we discover
         "pydantic_ai.messages",  # the fork server preloads
-        "matrix.engine.worker",  # the fork server is nearly ready
+        "matrix.lab.lab",  # the fork server is nearly ready
     ],
 )
 def test_an_interrupt_in_the_first_seconds_is_told_in_one_sentence_and_leaves_nothing_behind(
@@ -106,7 +106,7 @@ def test_an_interrupt_in_the_first_seconds_is_told_in_one_sentence_and_leaves_no
     running.wait_for(module, "stderr", lambda line: line.split("|")[-1].strip() == module)
     running.interrupt()
     code, out, err = running.end()
-    said = [line for line in err.splitlines() if not line.startswith(IMPORT_LINE)]
+    said = [line for line in err.splitlines() if line and not line.startswith(IMPORT_LINE)]
     assert (code, "Traceback" in err) == (130, False), err
     assert said in ([], ["matrix: interrupted"])
     assert running.left() == []
