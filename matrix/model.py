@@ -15,7 +15,6 @@ SCHEMA_VERSION = 1
 CONTROL = "control"
 """The row that has no agent in it: where it is red, the column is our fault or the server's."""
 
-TRANSPORTS = ("stdio", "http", "sse")
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 STATEFUL = "2025-11-25"
 STATELESS = "2026-07-28"
@@ -40,12 +39,36 @@ class Verdict(StrEnum):
         return self in {Verdict.FAILED, Verdict.TIMED_OUT, Verdict.FLAKY}
 
 
+class Transport(StrEnum):
+    """The ways to reach a server: stdio, streamable HTTP, or the older SSE."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+    SSE = "sse"
+
+
+class ServerKind(StrEnum):
+    """A stub shows one behaviour; a real server is one of the outside world."""
+
+    STUB = "stub"
+    REAL = "real"
+
+
 class Severity(StrEnum):
     """How bad a red cell is: core, expected, or optional."""
 
     CORE = "core"
     EXPECTED = "expected"
     OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A call of a server's tool whose answer is known: the text of its result has to hold `contains`."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    contains: str
 
 
 @dataclass(frozen=True)
@@ -126,8 +149,8 @@ class Server:
 
     name: str
     summary: str
-    kind: str
-    transports: tuple[str, ...] = ("stdio", "http", "sse")
+    kind: ServerKind
+    transports: tuple[Transport, ...] = tuple(Transport)
     revisions: tuple[str, ...] = REVISIONS
     unprobed: str | None = None
     """Why there is no call of a real server with a known answer, where there is none."""
@@ -147,7 +170,7 @@ class Capability:
     severity: Severity
     check: Callable[..., Any] = field(repr=False, compare=False)
     servers: tuple[str, ...] = ()
-    transports: tuple[str, ...] = ("stdio", "http")
+    transports: tuple[Transport, ...] = (Transport.STDIO, Transport.HTTP)
     revisions: tuple[str, ...] = (STATEFUL,)
     failures: tuple[str, ...] = ()
     deadline: float = 120.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, TRANSPORTS, Agent, Capability, Cell, Plan, Planned, Server, Verdict
+from matrix.model import ANY_REVISION, Agent, Capability, Cell, Plan, Planned, Server, ServerKind, Transport, Verdict
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def make_plan(
         "list servers" if assigned is None else "configs list",
     )
     _known("capability", filters.capabilities, [capability.id for capability in capabilities])
-    _known("transport", filters.transports, TRANSPORTS)
+    _known("transport", filters.transports, tuple(Transport))
     _known("revision", filters.revisions, sorted({column.revision for column in every}))
     _known_cells(filters.cells, [cell for agent in agents for cell in _row(agent, every, assigned)])
     columns = [column for column in every if _wanted_column(column, filters)]
@@ -132,7 +132,7 @@ def server_labels(capability: Capability) -> tuple[str, ...]:
 def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[Cell]:
     if capability.real:
         for server in servers.values():
-            if server.kind == "real":
+            if server.kind is ServerKind.REAL:
                 for transport in server.transports:
                     if transport in capability.transports:
                         yield Cell("", capability.id, server.name, transport, ANY_REVISION)
@@ -177,7 +177,7 @@ def _planned(
     if agent.name in machine.agents:
         return Planned(cell, Verdict.SKIPPED, machine.agents[agent.name])
     for name in cell.server.split("+"):
-        if servers[name].kind == "real" and name in machine.servers:
+        if servers[name].kind is ServerKind.REAL and name in machine.servers:
             return Planned(cell, Verdict.SKIPPED, machine.servers[name])
         unprobed = servers[name].unprobed
         if capability.probes and unprobed is not None:

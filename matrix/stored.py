@@ -10,7 +10,7 @@ from typing import Any
 from matrix.configs.assigned import Assigned, read_assigned
 from matrix.errors import UsageError
 from matrix.json_access import mapping
-from matrix.model import ANY_REVISION, Agent, Server
+from matrix.model import ANY_REVISION, Agent, Server, ServerKind, Transport
 from matrix.plan import matching_agents
 
 
@@ -37,7 +37,7 @@ def read(
 def servers(assigned: Assigned) -> tuple[Server, ...]:
     """Return the servers as a plan has them."""
     return tuple(
-        Server(label, each.summary, "real", (each.transport,), (ANY_REVISION,), each.unprobed)
+        Server(label, each.summary, ServerKind.REAL, (Transport(each.transport),), (ANY_REVISION,), each.unprobed)
         for label, each in assigned.servers.items()
     )
 

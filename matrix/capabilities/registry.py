@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from matrix.model import STATEFUL, Capability, Severity
+from matrix.model import STATEFUL, Capability, Severity, Transport
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ def capability(
             severity=Severity(severity),
             check=check,
             servers=tuple(servers),
-            transports=tuple(transports),
+            transports=tuple(Transport(each) for each in transports),
             revisions=tuple(revisions),
             failures=tuple(failures),
             deadline=deadline,

@@ -11,8 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 from matrix.lab.model.protocols.base import OfferedTool, ShownResult
 from matrix.lab.model.script import Turn
-from matrix.lab.trace import ModelExchange, Trace
-from matrix.model import NativeProbe
+from matrix.lab.records import ModelExchange
+from matrix.lab.trace import Trace
+from matrix.model import NativeProbe, Probe
 
 T = TypeVar("T")
 
@@ -82,15 +83,6 @@ class Run:
         texts = self.results(tool, on=on)
         expect(texts, f"the model was never shown the result of {tool}")
         return texts[0]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A call of a real server's tool whose answer is known."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: str
 
 
 class Asking(Protocol):

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matrix.capabilities.verbs import Probe, ServerFault
+from matrix.capabilities.verbs import ServerFault
 from matrix.configs.assigned import Assigned, Resolved, Resolver
 from matrix.engine.entry import MARK
 from matrix.errors import UsageError
-from matrix.lab.lab import Wanted
-from matrix.lab.servers import real
-from matrix.lab.servers.real import Prepared
-from matrix.lab.servers.tool_filter import ToolFilter
-from matrix.model import Cell
+from matrix.lab.servers.prepare import filled
+from matrix.lab.servers.spec import HttpServer, Prepared, ServerSpec, StdioServer
+from matrix.model import Cell, Probe, Transport
 from matrix.redaction import hide
+from matrix.tool_filter import ToolFilter
 
 
 class AssignedServers:
@@ -26,7 +25,7 @@ class AssignedServers:
         self._servers = assigned.servers
         self._resolver = Resolver()
 
-    def wanted(self, cell: Cell, root: Path) -> Wanted:
+    def wanted(self, cell: Cell, root: Path) -> ServerSpec:
         """Return what a cell wants attached. Raises ServerFault when a value has gone since the run was planned."""
         server = self._servers[cell.server]
         try:
@@ -35,14 +34,14 @@ class AssignedServers:
             msg = f"{server.name}: {problem}"
             raise ServerFault(msg) from problem
         tools = ToolFilter(server.include, server.exclude)
-        if server.transport == "stdio":
-            return Wanted(cell.server, prepared=_prepared(resolved, root), private=True, tools=tools)
-        return Wanted(cell.server, upstream=resolved.url, upstream_headers=resolved.headers, private=True, tools=tools)
+        if server.transport == Transport.STDIO:
+            return StdioServer(cell.server, _prepared(resolved, root), private=True, tools=tools)
+        return HttpServer(cell.server, str(resolved.url), resolved.headers, tools=tools)
 
     def probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
         """Return the calls of known answers that the server's config has."""
-        known = [real.Probe(each.tool, each.arguments, each.contains) for each in self._servers[cell.server].probes]
-        return [Probe(each.tool, each.arguments, each.contains) for each in (one.filled(root, token) for one in known)]
+        known = [Probe(each.tool, each.arguments, each.contains) for each in self._servers[cell.server].probes]
+        return [filled(each, root, token) for each in known]
 
     def hide(self, value: Any) -> Any:
         """Return a value without what was put into the configs in this worker."""

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
-from matrix.capabilities.verbs import Probe, Run, ServerFault, Unmet, Unsupported
+from matrix.capabilities.verbs import Run, ServerFault, Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
-from matrix.lab.lab import Lab, Wanted
+from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import OfferedTool
 from matrix.lab.model.script import Script, Turn
 from matrix.lab.model.transport import CURRENT
-from matrix.lab.servers.attachment import FAULTS
-from matrix.lab.trace import RunRecord, Trace
-from matrix.model import Agent, Capability, Cell, NativeProbe, Outcome, Verdict
+from matrix.lab.records import NoteKind, RunRecord
+from matrix.lab.servers.spec import ServerSpec
+from matrix.lab.trace import Trace
+from matrix.model import Agent, Capability, Cell, NativeProbe, Outcome, Probe, Transport, Verdict
 from matrix.redaction import one_sentence
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Setting:
     lab: Lab
     agent: Agent
     start: Starter
-    wanted: Callable[[Cell, Capability, Path], Sequence[Wanted]]
+    wanted: Callable[[Cell, Capability, Path], Sequence[ServerSpec]]
     """The servers that a cell wants; lays the files of real ones in the given folder."""
     probes: Callable[[Cell, str, Path], Sequence[Probe]]
     party: int = 1
@@ -84,9 +85,9 @@ class RunningCell:
                 verdict, reason = Verdict.TIMED_OUT, self._what_was_pending(deadline)
         finally:
             await self._tear_down(work)
-        faults = [note for note in self.trace.notes if note.startswith(FAULTS)]
+        faults = self.trace.faults()
         if verdict is not Verdict.PASSED and faults:
-            return Verdict.ERRORED, faults[0]
+            return Verdict.ERRORED, faults[0].text
         return verdict, reason
 
     async def _put_question(self) -> tuple[Verdict, str]:
@@ -107,14 +108,15 @@ class RunningCell:
         setting, cell = self._setting, self._cell
         self._root.mkdir()
         wanted = await asyncio.to_thread(setting.wanted, cell, self._capability, self._root)
-        opening = setting.lab.open(self._key, self.trace, wanted, cell.transport, cell.revision)
+        opening = setting.lab.open(self._key, self.trace, wanted, Transport(cell.transport), cell.revision)
         self._entries = await setting.lab.call(opening)
 
     async def _tear_down(self, work: asyncio.Future[Any]) -> None:
         await _cancelled(work)
         with suppress(Exception):
             left = await self.leftovers(LEFTOVER_SECONDS)
-            self.trace.notes += [f"left running after the run: {name}" for name in left]
+            for name in left:
+                self.trace.note(NoteKind.LEFTOVER, f"left running after the run: {name}")
         for asked in self._asked:
             await _torn_down(asked.instance.close())
         await _torn_down(self._setting.lab.call(self._setting.lab.close(self._key)))

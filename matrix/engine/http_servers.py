@@ -15,7 +15,9 @@ from typing import Self
 
 from matrix.capabilities.verbs import ServerFault
 from matrix.engine.entry import MARK
-from matrix.lab.servers.real import Prepared, RealServer, prepare
+from matrix.lab.servers.prepare import prepare
+from matrix.lab.servers.sources import RealServer
+from matrix.lab.servers.spec import Prepared
 
 READY_SECONDS = 60
 

@@ -18,7 +18,7 @@ from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
 from matrix.errors import UsageError
 from matrix.events import Event, Finished
-from matrix.lab.servers.real import unavailable
+from matrix.lab.servers.prepare import unavailable
 from matrix.model import CONTROL, Agent, Matrix, Outcome, Plan, Verdict, answers_for
 from matrix.plan import Filters, Machine, make_plan
 from matrix.registry import environments

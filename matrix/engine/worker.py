@@ -22,20 +22,21 @@ import respx
 from matrix.adapters.base import Instance, Task
 from matrix.adapters.callable import CallableInstance
 from matrix.adapters.command import CommandInstance
-from matrix.capabilities.verbs import Probe
 from matrix.engine.assigned import AssignedServers
 from matrix.engine.cell import Setting, execute
 from matrix.engine.entry import MARK
 from matrix.engine.http_servers import Upstreams
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.process import sweep
-from matrix.lab.lab import Lab, Wanted
+from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
 from matrix.lab.model.live import recorded
 from matrix.lab.model.protocols.base import WireResponse
-from matrix.lab.model.transport import tapped
-from matrix.lab.servers.real import RealServer, prepare
-from matrix.model import Agent, Capability, Cell
+from matrix.lab.model.transport import intercepted
+from matrix.lab.servers.prepare import filled, prepare
+from matrix.lab.servers.sources import RealServer
+from matrix.lab.servers.spec import HttpServer, ServerSpec, StdioServer, StubServer
+from matrix.model import Agent, Capability, Cell, Probe, Transport
 from matrix.plan import server_labels
 from matrix.registry import environments
 from matrix.registry.discovery import Broken, find_capabilities, load, load_real, load_stub
@@ -71,7 +72,7 @@ def main(job: Job, pipe: Connection) -> None:
     try:
         with Lab() as lab, Upstreams() as upstreams:
             worker = Worker(job, pipe, lab, upstreams, start, assigned)
-            with recorded() if live else tapped(worker.play, _router(services)):
+            with recorded() if live else intercepted(worker.play, _router(services)):
                 pipe.send(Ready())
                 asyncio.run(worker.serve())
     except Exception as problem:  # noqa: BLE001  (the parent has to be told)
@@ -138,28 +139,27 @@ class Worker:
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 
-    def _wanted(self, cell: Cell, capability: Capability, root: Path) -> Sequence[Wanted]:
-        headers: Mapping[str, str] = HEADERS if cell.transport != "stdio" else {}
+    def _wanted(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
+        headers: Mapping[str, str] = {} if cell.transport == Transport.STDIO else HEADERS
         if capability.together and self._job.commons is not None:
-            return [Wanted(capability.servers[0], upstream=self._job.commons, headers=headers)]
+            return [HttpServer(capability.servers[0], self._job.commons, headers=headers)]
         if self._assigned is not None:
             return [self._assigned.wanted(cell, root)]
         if capability.real:
             server = self._real[cell.server]
-            if cell.transport == "http":
-                return [Wanted(server.name, upstream=self._upstreams.url(server), headers=headers)]
-            return [Wanted(server.name, prepared=prepare(server, root))]
+            if cell.transport == Transport.HTTP:
+                return [HttpServer(server.name, self._upstreams.url(server), headers=headers)]
+            return [StdioServer(server.name, prepare(server, root))]
         return [
-            Wanted(label, load_stub(name), headers=headers)
+            StubServer(label, load_stub(name), headers=headers)
             for label, name in zip(server_labels(capability), capability.servers, strict=True)
         ]
 
     def _probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
         if self._assigned is not None:
             return self._assigned.probes(cell, token, root)
-        root = self._upstreams.root(cell.server) if cell.transport == "http" else root
-        filled = [probe.filled(root, token, f"{self._lab.url}/site") for probe in self._real[cell.server].probes]
-        return [Probe(each.tool, each.arguments, each.contains) for each in filled]
+        root = self._upstreams.root(cell.server) if cell.transport == Transport.HTTP else root
+        return [filled(each, root, token, f"{self._lab.url}/site") for each in self._real[cell.server].probes]
 
 
 Starter = Callable[[Mapping[str, Any]], Awaitable[Instance]]

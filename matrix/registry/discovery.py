@@ -21,12 +21,12 @@ from matrix import capabilities as capabilities_package
 from matrix.capabilities.registry import registered
 from matrix.errors import ConfigurationError
 from matrix.json_access import mapping
-from matrix.model import ANY_REVISION, CONTROL, REVISIONS, TRANSPORTS, Agent, Capability, Server
+from matrix.model import ANY_REVISION, CONTROL, REVISIONS, Agent, Capability, Server, ServerKind, Transport
 from matrix.registry.registration import broken, from_import_string, from_mapping, from_toml, with_valid_name
 
 if TYPE_CHECKING:
-    from matrix.lab.servers.attachment import Stub
-    from matrix.lab.servers.real import RealServer
+    from matrix.lab.servers.sources import RealServer
+    from matrix.lab.servers.spec import Stub
 
 ENTRY_POINT_GROUP = "matrix.agents"
 STUBS_PACKAGE = "mcp_stubs"
@@ -78,14 +78,15 @@ def find_servers(real: Path | None) -> tuple[Server, ...]:
     """Return the stubs and the real servers, sorted by kind and name."""
     servers = [_read_stub(path) for path in _stub_files()]
     for each in load_real(real).values():
-        transports = tuple(name for name, start in (("stdio", each.stdio), ("http", each.http)) if start)
-        servers.append(Server(each.name, each.summary, "real", transports, (ANY_REVISION,)))
-    return tuple(sorted(servers, key=lambda server: (server.kind != "stub", server.name)))
+        starts = ((Transport.STDIO, each.stdio), (Transport.HTTP, each.http))
+        transports = tuple(transport for transport, start in starts if start)
+        servers.append(Server(each.name, each.summary, ServerKind.REAL, transports, (ANY_REVISION,)))
+    return tuple(sorted(servers, key=lambda server: (server.kind is not ServerKind.STUB, server.name)))
 
 
 def load_real(path: Path | None) -> dict[str, RealServer]:
     """Return the real servers that a file pins. Raises ConfigurationError."""
-    from matrix.lab.servers.real import load_real_servers  # noqa: PLC0415  (imports pydantic; only those who ask pay)
+    from matrix.lab.servers.sources import load_real_servers  # noqa: PLC0415  (imports pydantic; only those who ask pay)
 
     return {} if path is None else {server.name: server for server in load_real_servers(path)}
 
@@ -139,7 +140,7 @@ def _shadowed(module_name: str, folder: Path | None) -> str | None:
 
 def load_stub(name: str) -> Stub:
     """Import a stub. Raises Broken."""
-    from matrix.lab.servers.attachment import Stub  # noqa: PLC0415  (only those who run cells pay)
+    from matrix.lab.servers.spec import Stub  # noqa: PLC0415  (only those who run cells pay)
 
     common = importlib.import_module(f"{STUBS_PACKAGE}._stub")
     module = importlib.import_module(f"{STUBS_PACKAGE}.{name}")
@@ -222,8 +223,8 @@ def _read_stub(path: Path) -> Server:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             constants[node.target.id] = _literal(node.value)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    transports = constants.get("TRANSPORTS") or TRANSPORTS
-    return Server(path.stem, summary, "stub", tuple(transports), tuple(constants.get("REVISIONS") or REVISIONS))
+    transports = tuple(Transport(each) for each in constants.get("TRANSPORTS") or Transport)
+    return Server(path.stem, summary, ServerKind.STUB, transports, tuple(constants.get("REVISIONS") or REVISIONS))
 
 
 def _literal(node: ast.expr) -> Any:

@@ -15,7 +15,8 @@ from typing import Any, cast
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
 from matrix.lab.model.script import Call, ProviderFault, Script, say
-from matrix.lab.trace import ModelExchange, Trace
+from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
 _MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
@@ -36,12 +37,12 @@ class Conversation:
         """Answer one HTTP request of the agent to its provider."""
         protocol = protocol_for(path)
         if protocol is None:
-            self.trace.notes.append(f"the agent asked its provider for {path}, which is no model request")
+            self._note(f"the agent asked its provider for {path}, which is no model request")
             return _problem(404, f"no such endpoint: {path}")
         try:
             document: Any = json.loads(body or b"{}")
             if not isinstance(document, dict):
-                self.trace.notes.append("the agent's request to its model is no JSON object")
+                self._note("the agent's request to its model is no JSON object")
                 return protocol.render_fault(400)
             content = cast("dict[str, Any]", document)
             aside = protocol.side_answer(path, content)
@@ -49,9 +50,12 @@ class Conversation:
                 return aside
             request = protocol.parse(path, content)
         except ValueError as problem:
-            self.trace.notes.append(f"the agent's request to its model is malformed: {problem}")
+            self._note(f"the agent's request to its model is malformed: {problem}")
             return protocol.render_fault(400)
         return await self._play(protocol, request)
+
+    def _note(self, text: str) -> None:
+        self.trace.note(NoteKind.MODEL_REQUEST, text)
 
     async def _play(self, protocol: WireProtocol, request: ModelRequest) -> WireResponse:
         at = self.trace.now()
