@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from matrix.lab.servers.real import unavailable
+from matrix.lab.servers.prepare import unavailable
 from matrix.registry import environments
 from matrix.registry.discovery import load_real, real_servers_file
 from matrix.registry.environments import EnvironmentUnavailable

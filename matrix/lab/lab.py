@@ -129,13 +129,15 @@ class Lab:
         if bridges:  # so that the trace has their end
             await asyncio.wait(bridges, timeout=CLOSING_SECONDS)
         await opened.close()
-        for key in [key for key in self._conversations if key.startswith(f"{cell}-")]:
+        for key in opened.conversations:
             del self._conversations[key]
 
     def converse(self, cell: str, run: int, script: Script, trace: Trace) -> Conversation:
         """Begin a conversation: a run of the agent that the scripted model will play."""
         conversation = Conversation(f"{cell}-r{run}", run, script, trace)
         self._conversations[conversation.key] = conversation
+        if (opened := self._cells.get(cell)) is not None:
+            opened.conversations.append(conversation.key)
         return conversation
 
     def model_url(self, conversation: Conversation) -> str:
@@ -179,6 +181,7 @@ class _OpenCell:
     transport: Transport
     folder: Path
     attachments: list[AnyAttachment] = field(default_factory=list[AnyAttachment])
+    conversations: list[str] = field(default_factory=list[str])
     serving: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Future[None] | None = None

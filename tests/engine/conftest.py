@@ -10,7 +10,8 @@ import pytest
 
 from matrix.adapters.callable import CallableInstance
 from matrix.engine.cell import Setting, execute
-from matrix.lab.lab import Lab, Wanted
+from matrix.lab.lab import Lab
+from matrix.lab.servers.spec import StubServer
 from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
 from matrix.registry.discovery import load_stub
 from tests.engine.questions import HANG
@@ -38,7 +39,7 @@ def put(lab):
             lab,
             Agent("tiny", "this test", target="tiny:agent"),
             start or started,
-            wanted or (lambda *_: [Wanted(name, load_stub(name)) for name in servers]),
+            wanted or (lambda *_: [StubServer(name, load_stub(name)) for name in servers]),
             lambda *_: (),
         )
         outcome, evidence = await execute(cell, capability, setting, next(numbers))

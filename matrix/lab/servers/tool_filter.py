@@ -74,7 +74,7 @@ class WireFilter:
 
 
 def filtered(app: Asgi, tools: WireFilter | None) -> Asgi:
-    """Put a filter, if any, in front of an MCP server's HTTP end, whether it answers in JSON or in a stream of events."""
+    """Put a filter, if any, in front of an MCP server's HTTP end, which answers in JSON or in a stream of events."""
     if tools is None:
         return app
 

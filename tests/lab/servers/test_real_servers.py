@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from matrix.errors import ConfigurationError, MatrixError
-from matrix.lab.servers.real import fresh_token, load_real_servers, prepare, site_page, unavailable
+from matrix.lab.servers.prepare import filled, prepare, unavailable
+from matrix.lab.servers.site import site_page
+from matrix.lab.servers.sources import load_real_servers
 from matrix.registry import environments
 from matrix.registry.environments import EnvironmentUnavailable
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteReceiveStream
 
-    from matrix.lab.servers.real import RealServer
+    from matrix.lab.servers.sources import RealServer
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = REPOSITORY / "mcp_stubs" / "real.toml"
@@ -135,7 +138,7 @@ class Target:
         parameters = StdioServerParameters(
             command=prepared.argv[0], args=list(prepared.argv[1:]), env=dict(prepared.env), cwd=prepared.cwd
         )
-        with (self.root / f"{fresh_token()}.stderr").open("w") as stderr:
+        with (self.root / f"{secrets.token_hex(8)}.stderr").open("w") as stderr:
             async with Client(stdio_client(parameters, errlog=stderr)) as client:
                 yield client
 
@@ -146,8 +149,8 @@ class Target:
 
     async def probe_from(self, client: Client, site: str) -> None:
         """Put every probe, as one run would, and check its answer."""
-        token = fresh_token()
-        for probe in (probe.filled(self.root, token, site) for probe in self.server.probes):
+        token = f"t{secrets.token_hex(8)}"
+        for probe in (filled(each, self.root, token, site) for each in self.server.probes):
             result = await client.call_tool(probe.tool, dict(probe.arguments))
             text = "\n".join(block.text for block in result.content if block.type == "text")
             assert not result.is_error, text
@@ -204,10 +207,6 @@ def test_every_server_has_two_probes_and_exact_pins(server):
     assert len(server.probes) >= 2
     assert all("==" in pin for pin in server.environment.pypi)
     assert all("@" in pin[1:] for pin in server.environment.npm)
-
-
-def test_only_the_server_that_fetches_pages_needs_the_site():
-    assert [server.name for server in SERVERS if server.needs_site] == ["fetch"]
 
 
 def test_files_are_laid_once_for_one_root(tmp_path):
@@ -289,6 +288,6 @@ def test_a_file_that_is_not_there_is_a_configuration_error(tmp_path):
 
 
 def test_reading_the_servers_imports_nothing_heavy():
-    code = "import sys, matrix.lab.servers.real; print(*{'mcp', 'pydantic_ai', 'httpx', 'anyio'} & set(sys.modules))"
+    code = "import sys, matrix.lab.servers.sources; print(*{'mcp', 'pydantic_ai', 'httpx', 'anyio'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
