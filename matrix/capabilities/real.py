@@ -45,8 +45,7 @@ async def schema(cell: CellVerbs) -> None:
     """
     run = await _connected(cell)
     if not cell.trace.listed():
-        msg = "the server has no tools"
-        raise ServerFault(msg)
+        raise ServerFault("the server has no tools")
     compared = 0
     for name, tool in sorted(cell.trace.listed().items()):
         offered = next(
