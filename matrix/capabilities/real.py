@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
-from matrix.capabilities.verbs import CellVerbs, Run, ServerFault, expect
+from matrix.capabilities.verbs import CellVerbs, Run, expect
+from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
 from matrix.lab.model.conversation import find_tool
 from matrix.lab.model.script import Call, Turn, call_with, say

@@ -26,10 +26,6 @@ class Unsupported(Exception):  # noqa: N818  (a verdict)
     """The agent was probed and has no such feature; the text says how that showed."""
 
 
-class ServerFault(Exception):  # noqa: N818  (a verdict)
-    """The question could not be put: the fault is ours or the server's."""
-
-
 def expect(condition: object, reason: str) -> None:
     """Raise Unmet with this reason unless the condition holds."""
     if not condition:
@@ -126,7 +122,7 @@ class CellVerbs(Asking, Protocol):
         ...
 
     @property
-    def party(self) -> int:
+    def group_size(self) -> int:
         """How many agents of this run use the server together (`concurrency.all-agents`)."""
         ...
 

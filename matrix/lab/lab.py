@@ -88,7 +88,7 @@ class Lab:
         """
         opened = _OpenCell(transport, Path(tempfile.mkdtemp(prefix="cell-", dir=self.folder)))
         self._cells[cell] = opened
-        room = next((each.stub.new_room() for each in servers if isinstance(each, StubServer)), None)
+        room = next((each.server.stub.new_room() for each in servers if isinstance(each.server, StubServer)), None)
         entries: dict[str, Any] = {}
         for number, spec in enumerate(servers):
             key = f"{cell}-{number}"
@@ -109,7 +109,7 @@ class Lab:
             command, *args = bridge_argv(self.folder / "lab.sock", attachment)
             env, cwd = dict(spec.env), opened.folder
             if isinstance(attachment, WatchedServer):
-                env, cwd = {**attachment.prepared.env, **env}, attachment.prepared.cwd
+                env, cwd = {**attachment.start.env, **env}, attachment.start.cwd
             return {"command": command, "args": args, "env": env, "cwd": str(cwd)}
         url = f"{self.url}/{'sse' if opened.transport is Transport.SSE else 'mcp'}/{attachment.key}"
         if isinstance(attachment, DeadStub):

@@ -18,10 +18,10 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from matrix.lab.records import ProcessEventKind
-from matrix.lab.servers.spec import StubServer
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
 from matrix.lab.trace import Trace
 from matrix.model import REVISIONS, STATEFUL, STATELESS, Transport
-from matrix.registry.discovery import load_stub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -68,7 +68,7 @@ async def attached(
 ) -> AsyncIterator[Attached]:
     """Attach stubs to a cell of this key; `name=stub` gives a stub a name that is not its own."""
     names = {**{stub: stub for stub in stubs}, **more}
-    servers = [StubServer(name, load_stub(stub)) for name, stub in names.items()]
+    servers = [ServerSpec(name, StubServer(load_stub(stub))) for name, stub in names.items()]
     trace = Trace()
     entries = await lab.call(lab.open(key, trace, servers, Transport(transport), revision))
     try:

@@ -13,7 +13,7 @@ from mcp import MCPError
 
 from matrix.lab.model.script import Script, say
 from matrix.lab.records import ProcessEventKind
-from matrix.lab.servers.spec import Stub, StubServer
+from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, Transport
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
@@ -122,7 +122,7 @@ def chatty(name, room):
 
 async def test_what_a_stub_writes_in_pieces_reaches_the_client_in_lines(lab):
     trace = Trace()
-    servers = [StubServer("chatty", Stub("chatty", chatty, Room, STDERR))]
+    servers = [ServerSpec("chatty", StubServer(Stub("chatty", chatty, Room, STDERR)))]
     entries = await lab.call(lab.open("c0", trace, servers, Transport.STDIO, STATEFUL))
     async with bridging(entries["chatty"]) as line:
         await line.shake_hands()

@@ -14,10 +14,11 @@ from matrix.lab.servers.attachment import (
 )
 from matrix.lab.servers.line_writer import LineWriter
 from matrix.lab.servers.revision_gate import RevisionGate
-from matrix.lab.servers.spec import HttpServer, ServerSpec, StdioServer, StubServer
+from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.lab.servers.tool_filter import WireFilter
 from matrix.lab.trace import Trace
 from matrix.model import Transport
+from matrix.sources import HttpServer, StdioServer
 
 
 def attach(
@@ -27,38 +28,39 @@ def attach(
 
     Raises ValueError for what no transport or filter can do: such a cell must not have been planned.
     """
-    gate = RevisionGate(revision)
-    tools = None if spec.tools is None else WireFilter(spec.tools)
-    if tools is not None and transport is not Transport.HTTP and not (isinstance(spec, StdioServer) and spec.private):
-        raise ValueError(f"{spec.name}: tools are filtered over HTTP, and over stdio where the server is private")
-    match spec:
-        case StubServer():
-            return _made(spec, key, trace, revision, room, tools)
-        case StdioServer(prepared=prepared):
+    name, server = spec.name, spec.server
+    tools = None if server.tools is None else WireFilter(server.tools)
+    relayed = isinstance(server, StdioServer) and server.private
+    if tools is not None and transport is not Transport.HTTP and not relayed:
+        raise ValueError(f"{name}: tools are filtered over HTTP, and over stdio where the server is private")
+    match server:
+        case StubServer(stub):
+            return _made(stub, key, name, trace, revision, room, tools)
+        case StdioServer():
             if transport is not Transport.STDIO:
-                raise ValueError(f"{spec.name} is a stdio server, which is not to be had over {transport}")
-            kind = RelayedServer if spec.private else WatchedServer
-            return kind(key, spec.name, trace, gate, prepared, tools=tools)
+                raise ValueError(f"{name} is a stdio server, which is not to be had over {transport}")
+            kind = RelayedServer if relayed else WatchedServer
+            return kind(key, name, trace, RevisionGate(revision), server, tools=tools)
         case HttpServer():
             if transport is Transport.STDIO:
-                raise ValueError(f"{spec.name} is an HTTP server, which is not to be had over stdio")
-            return ProxiedServer(key, spec.name, trace, gate, spec.url, spec.private_headers, tools=tools)
+                raise ValueError(f"{name} is an HTTP server, which is not to be had over stdio")
+            return ProxiedServer(key, name, trace, RevisionGate(revision), server.url, server.headers, tools=tools)
 
 
 def _made(
-    spec: StubServer, key: str, trace: Trace, revision: str, room: Any, tools: WireFilter | None
+    stub: Stub, key: str, name: str, trace: Trace, revision: str, room: Any, tools: WireFilter | None
 ) -> ResidentStub | DeadStub:
     """Make a stub; one that exits is dead on arrival."""
     words: list[str] = []
     stderr = LineWriter(words.append)
-    token = spec.stub.stderr.set(stderr)
+    token = stub.stderr.set(stderr)
     try:
-        sdk = spec.stub.create(spec.name, room)
+        sdk = stub.create(name, room)
     except SystemExit as death:
         stderr.flush()
         code = death.code if isinstance(death.code, int) else 1
-        return DeadStub(key, spec.name, trace, RevisionGate(revision), code or 1, "".join(words), tools=tools)
+        return DeadStub(key, name, trace, RevisionGate(revision), code or 1, "".join(words), tools=tools)
     finally:
-        spec.stub.stderr.reset(token)
+        stub.stderr.reset(token)
     gate = RevisionGate(revision, getattr(sdk, "handshake_only", False))
-    return ResidentStub(key, spec.name, trace, gate, spec.stub, sdk, room, tools=tools)
+    return ResidentStub(key, name, trace, gate, stub, sdk, room, tools=tools)

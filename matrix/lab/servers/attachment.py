@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 from matrix.lab.records import Direction, Frame, NoteKind, ProcessEvent, ProcessEventKind
 from matrix.lab.servers.json_rpc import messages
 from matrix.lab.servers.revision_gate import RevisionGate
-from matrix.lab.servers.spec import Prepared, Stub
+from matrix.lab.servers.spec import Stub
 from matrix.lab.servers.tool_filter import WireFilter
 from matrix.lab.trace import Trace
+from matrix.sources import StdioServer
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server as SdkServer
@@ -109,14 +110,14 @@ class DeadStub(Attachment):
 class WatchedServer(Attachment):
     """A real stdio server that the agent starts, behind a bridge which reports every line."""
 
-    prepared: Prepared
+    start: StdioServer
 
 
 @dataclass
 class RelayedServer(Attachment):
     """A private stdio server, which the lab has the bridge start; every line goes through the lab."""
 
-    prepared: Prepared
+    start: StdioServer
 
 
 @dataclass

@@ -112,8 +112,8 @@ class RelayedSession:
 
     async def run(self) -> None:
         """Have the bridge start the server, and pass lines on until it ends."""
-        prepared = self._server.prepared
-        start = {"argv": prepared.argv, "env": dict(prepared.env), "cwd": str(prepared.cwd)}
+        server = self._server.start
+        start = {"argv": server.argv, "env": dict(server.env), "cwd": str(server.cwd)}
         self._link.tell(bridge.START, json.dumps(start).encode() + b"\n")
         while (read := await self._link.read()) is not None:
             match read:

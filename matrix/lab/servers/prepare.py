@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from matrix.errors import MatrixError
-from matrix.lab.servers.sources import RealServer
-from matrix.lab.servers.spec import Prepared
+from matrix.lab.servers.real import PinnedServer
 from matrix.model import Probe
 from matrix.placeholders import fill
 from matrix.registry import environments
+from matrix.sources import StdioServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SETUP_SECONDS = 60
 
 
-def unavailable(server: RealServer) -> str | None:
+def unavailable(server: PinnedServer) -> str | None:
     """Why this machine cannot have the server, as far as that is known without installing anything."""
     missing = [program for program in server.requires if shutil.which(program) is None]
     if missing:
@@ -30,42 +30,59 @@ def unavailable(server: RealServer) -> str | None:
     return environments.available(server.environment)
 
 
-def prepare(server: RealServer, root: Path, port: int | None = None) -> Prepared:
-    """Lay the server's files below `root` and say how it is started: over stdio, or over HTTP on `port`.
+@dataclass(frozen=True)
+class HttpProcess:
+    """What starts a server that then listens at `url`, and has printed `ready` once it does."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    url: str
+    ready: str
+
+
+def prepare_stdio(server: PinnedServer, root: Path) -> StdioServer:
+    """Lay the server's files below `root` and say how it is started over stdio.
 
     The server's environment must be installed. For one root, the files are laid once, however often this is
-    called; it blocks for the setup commands of that first time.
+    called; it blocks for the setup commands of that first time. Raises MatrixError.
     """
-    if port is None and server.stdio is None:
+    if server.stdio is None:
         raise MatrixError(f"the server {server.name} is not to be had over stdio")
-    if port is not None and server.http is None:
+    values, env = _laid(server, root)
+    return StdioServer(tuple(fill(server.stdio, values)), env, root)
+
+
+def prepare_http(server: PinnedServer, root: Path, port: int) -> HttpProcess:
+    """Lay the server's files below `root`, as for stdio, and say how it is started over HTTP on `port`."""
+    http = server.http
+    if http is None:
         raise MatrixError(f"the server {server.name} is not to be had over HTTP")
+    values, env = _laid(server, root)
+    values = {**values, "port": str(port)}
+    url = f"http://127.0.0.1:{port}{http.path}"
+    return HttpProcess(tuple(fill(http.argv, values)), env | fill(http.env, values), root, url, http.ready)
+
+
+def _laid(server: PinnedServer, root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Lay the server's files; return the values of its placeholders, and its whole environment."""
     values = {
         "bin": str(environments.bin_path(server.environment)),
         "python": str(environments.bin_path(server.environment) / "python"),
         "root": str(root),
     }
     home = root / "home"
-    env = {
+    env: dict[str, str] = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
         **fill(server.env, values),
     }
     _lay(server, root, values, env)
-    if port is not None and server.http is not None:
-        values["port"] = str(port)
-        return Prepared(
-            argv=tuple(fill(server.http.argv, values)),
-            env=env | fill(server.http.env, values),
-            cwd=root,
-            url=f"http://127.0.0.1:{port}{server.http.path}",
-            ready=server.http.ready,
-        )
-    return Prepared(argv=tuple(fill(server.stdio, values)), env=env, cwd=root)
+    return values, env
 
 
-def _lay(server: RealServer, root: Path, values: Mapping[str, str], env: Mapping[str, str]) -> None:
+def _lay(server: PinnedServer, root: Path, values: Mapping[str, str], env: Mapping[str, str]) -> None:
     """Write the server's files and run its setup commands, unless that was done in this root before."""
     done = root / f".{server.name}.laid"
     if done.exists():

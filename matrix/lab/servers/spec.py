@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 
 from matrix.lab.servers.asgi import Asgi
+from matrix.sources import HttpServer, StdioServer
 from matrix.tool_filter import ToolFilter
 
 
@@ -24,50 +24,22 @@ class Stub:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What starts a real server: command, whole environment, folder; `url` and `ready` over HTTP only."""
+class StubServer:
+    """A stub as a server, over any transport; `tools` filters its tools, as those of a real one."""
 
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: Path
-    url: str | None = None
-    ready: str | None = None
+    stub: Stub
+    tools: ToolFilter | None = None
 
 
 @dataclass(frozen=True)
-class _Spec:
-    """What every spec has: the server's name, and what the agent is to configure it with.
+class ServerSpec:
+    """A server that a cell is to have attached under a name.
 
-    `headers` are for a server that is reached over HTTP or SSE, `env` is for one over stdio. `tools` filters its tools.
+    The agent is to configure it with the `headers`, where it is reached over HTTP or SSE, and with the variables `env`
+    over stdio.
     """
 
     name: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
-    env: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
-    tools: ToolFilter | None = field(default=None, kw_only=True)
-
-
-@dataclass(frozen=True)
-class StubServer(_Spec):
-    """A stub, over any transport."""
-
-    stub: Stub
-
-
-@dataclass(frozen=True)
-class StdioServer(_Spec):
-    """A real server over stdio. Of a `private` one the agent learns neither command nor environment."""
-
-    prepared: Prepared
-    private: bool = False
-
-
-@dataclass(frozen=True)
-class HttpServer(_Spec):
-    """A real server at a URL; the lab sends it the `private_headers`, of which the agent learns nothing."""
-
-    url: str
-    private_headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-ServerSpec = StubServer | StdioServer | HttpServer
+    server: StubServer | StdioServer | HttpServer
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    env: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 def bridge_argv(socket: Path, attachment: AnyAttachment) -> list[str]:
     """Return the command line that an agent starts as its stdio server."""
     argv = [sys.executable, "-I", "-S", "-E", str(Path(bridge.__file__)), str(socket), attachment.key]
-    return [*argv, "--", *attachment.prepared.argv] if isinstance(attachment, WatchedServer) else argv
+    return [*argv, "--", *attachment.start.argv] if isinstance(attachment, WatchedServer) else argv
 
 
 class StdioEnd:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from matrix.lab.servers import bridge
-from matrix.lab.servers.spec import Prepared, StdioServer
+from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, Transport
+from matrix.sources import StdioServer
 from tests.lab.bench import HANG, Attached, alive, attached, bridging, python, started, tools_call
 
 pytestmark = pytest.mark.anyio
@@ -49,8 +50,8 @@ BRIDGE = [sys.executable, "-I", "-S", "-E", bridge.__file__]
 async def child(lab, folder, *argv, key="c0"):
     """Attach a real stdio server of this command line."""
     trace = Trace()
-    servers = [StdioServer("child", Prepared(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder)))]
-    entries = await lab.call(lab.open(key, trace, servers, Transport.STDIO, STATEFUL))
+    server = StdioServer(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder))
+    entries = await lab.call(lab.open(key, trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
     try:
         yield Attached(lab, trace, entries)
     finally:

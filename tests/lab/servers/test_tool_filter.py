@@ -12,11 +12,12 @@ from mcp import MCPError
 
 from matrix.lab.records import NoteKind
 from matrix.lab.servers.asgi import read_body
-from matrix.lab.servers.spec import HttpServer, Prepared, StdioServer, StubServer
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
 from matrix.lab.servers.tool_filter import WireFilter, filtered
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, STATELESS, Transport
-from matrix.registry.discovery import load_stub
+from matrix.sources import HttpServer, StdioServer
 from matrix.tool_filter import ToolFilter
 from tests.lab.bench import Attached, alive, bridging, connected
 from tests.lab.servers.test_bridge import DEAF, LINE, SERVER, child_pid, ends, python
@@ -29,9 +30,8 @@ async def private(lab, folder, *argv, tools=None):
     """Attach a stdio server that the lab has started for itself."""
     trace = Trace()
     env = {"PATH": os.environ["PATH"], "KEPT": "yes"}
-    prepared = Prepared(tuple(argv or python(SERVER)), env, Path(folder))
-    servers = [StdioServer("child", prepared, private=True, tools=tools)]
-    entries = await lab.call(lab.open("c0", trace, servers, Transport.STDIO, STATEFUL))
+    server = StdioServer(tuple(argv or python(SERVER)), env, Path(folder), private=True, tools=tools)
+    entries = await lab.call(lab.open("c0", trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
     try:
         yield Attached(lab, trace, entries)
     finally:
@@ -153,7 +153,7 @@ def test_a_batch_that_calls_an_excluded_tool_is_refused_whole():
 @pytest.mark.parametrize("revision", [STATEFUL, STATELESS])
 async def test_over_http_an_excluded_tool_is_neither_listed_nor_called(lab, revision):
     trace = Trace()
-    servers = [StubServer("many", load_stub("many"), tools=ToolFilter(exclude=("echo_00*",)))]
+    servers = [ServerSpec("many", StubServer(load_stub("many"), ToolFilter(exclude=("echo_00*",))))]
     entries = await lab.call(lab.open("c0", trace, servers, Transport.HTTP, revision))
     try:
         async with connected(entries["many"]) as client:
@@ -170,18 +170,18 @@ async def test_over_http_an_excluded_tool_is_neither_listed_nor_called(lab, revi
 
 
 async def test_what_cannot_be_filtered_is_refused(lab):
-    servers = [StubServer("echo", load_stub("echo"), tools=ToolFilter(exclude=("echo",)))]
+    servers = [ServerSpec("echo", StubServer(load_stub("echo"), ToolFilter(exclude=("echo",))))]
     for transport in (Transport.STDIO, Transport.SSE):
         with pytest.raises(ValueError, match="tools are filtered over HTTP"):
             await lab.call(lab.open(f"c-{transport}", Trace(), servers, transport, STATEFUL))
 
 
 async def test_a_server_is_not_attached_over_a_transport_that_it_has_not(lab, tmp_path):
-    started = StdioServer("child", Prepared(("true",), {}, tmp_path))
+    started = ServerSpec("child", StdioServer(("true",), {}, tmp_path))
     for server, transport in (
         (started, Transport.HTTP),
         (started, Transport.SSE),
-        (HttpServer("far", "http://127.0.0.1:1/mcp"), Transport.STDIO),
+        (ServerSpec("far", HttpServer("http://127.0.0.1:1/mcp")), Transport.STDIO),
     ):
         with pytest.raises(
             ValueError, match=f"{server.name} is an? .* server, which is not to be had over {transport}"

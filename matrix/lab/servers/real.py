@@ -1,4 +1,4 @@
-"""Real servers, as the file that pins them says: which there are, how each is started, and its probes.
+"""Pinned real servers, as their file says: which there are, how each is started, and its probes.
 
 A stub shows one behaviour on purpose; a real server shows what agents meet outside. What there is to know of each is
 data: `mcp_stubs/real.toml` has it, in the placeholders that its head explains. This module reads that file;
@@ -35,7 +35,7 @@ class HttpStart:
 
 
 @dataclass(frozen=True)
-class RealServer:
+class PinnedServer:
     """A server of the outside world, its placeholders not yet filled in."""
 
     name: str
@@ -50,7 +50,7 @@ class RealServer:
     probes: tuple[Probe, ...]
 
 
-def load_real_servers(path: Path) -> tuple[RealServer, ...]:
+def load_real_servers(path: Path) -> tuple[PinnedServer, ...]:
     """Read the servers from the file that pins them, in its order, or say what is wrong with it and where."""
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -82,9 +82,9 @@ def load_real_servers(path: Path) -> tuple[RealServer, ...]:
     return tuple(_server(name, entry, specs[entry.environment]) for name, entry in file.servers.items())
 
 
-def _server(name: str, entry: _Server, environment: EnvironmentSpec) -> RealServer:
+def _server(name: str, entry: _Server, environment: EnvironmentSpec) -> PinnedServer:
     http = entry.http
-    return RealServer(
+    return PinnedServer(
         name=name,
         summary=entry.summary,
         environment=environment,
