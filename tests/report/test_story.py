@@ -108,7 +108,7 @@ def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: Snaps
 
 
 def test_the_notes_of_evidence_from_before_they_had_kinds_are_told_as_well() -> None:
-    assert changed(notes=["the server was asked to end"]) == tell(EVIDENCE)
+    assert changed(notes=["the server was asked to end"]) == tell(OUTCOME, EVIDENCE)
 
 
 def test_why_a_verdict_was_expected_is_told() -> None:
