@@ -13,7 +13,6 @@ from typing import Any
 CONTROL = "control"
 """The row that has no agent in it: where it is red, the column is our fault or the server's."""
 
-TRANSPORTS = ("stdio", "http", "sse")
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 STATEFUL = "2025-11-25"
 STATELESS = "2026-07-28"
@@ -43,6 +42,21 @@ class Verdict(StrEnum):
     def is_agents_fault(self) -> bool:
         """Whether this verdict counts against the agent."""
         return self in {Verdict.FAILED, Verdict.TIMED_OUT, Verdict.FLAKY}
+
+
+class Transport(StrEnum):
+    """The ways to reach a server: stdio, streamable HTTP, or the older SSE."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+    SSE = "sse"
+
+
+class ServerKind(StrEnum):
+    """A stub shows one behaviour; a real server is one of the outside world."""
+
+    STUB = "stub"
+    REAL = "real"
 
 
 class Severity(StrEnum):
@@ -140,8 +154,8 @@ class Server:
 
     name: str
     summary: str
-    kind: str
-    transports: tuple[str, ...] = ("stdio", "http", "sse")
+    kind: ServerKind
+    transports: tuple[Transport, ...] = tuple(Transport)
     revisions: tuple[str, ...] = REVISIONS
     unprobed: str | None = None
     """Why there is no call of a real server with a known answer, where there is none."""
@@ -161,7 +175,7 @@ class Capability:
     severity: Severity
     check: Callable[..., Any] = field(repr=False, compare=False)
     servers: tuple[str, ...] = ()
-    transports: tuple[str, ...] = ("stdio", "http")
+    transports: tuple[Transport, ...] = (Transport.STDIO, Transport.HTTP)
     revisions: tuple[str, ...] = (STATEFUL,)
     failures: tuple[str, ...] = ()
     deadline: float = 120.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from matrix import capabilities as package
-from matrix.model import STATEFUL, Capability, Severity
+from matrix.model import STATEFUL, Capability, Severity, Transport
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -42,7 +42,7 @@ def capability(
             severity=Severity(severity),
             check=check,
             servers=tuple(servers),
-            transports=tuple(transports),
+            transports=tuple(Transport(each) for each in transports),
             revisions=tuple(revisions),
             failures=tuple(failures),
             deadline=deadline,

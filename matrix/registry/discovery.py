@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from matrix.errors import ConfigurationError
 from matrix.json_access import mapping
-from matrix.model import CONTROL, REVISIONS, TRANSPORTS, Agent, Server
+from matrix.model import CONTROL, REVISIONS, Agent, Server, ServerKind, Transport
 from matrix.registry.registration import broken, from_import_string, from_mapping, from_toml, with_valid_name
 
 ENTRY_POINT_GROUP = "matrix.agents"
@@ -182,8 +182,8 @@ def _read_stub(path: Path) -> Server:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             constants[node.target.id] = _literal(node.value)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    transports = constants.get("TRANSPORTS") or TRANSPORTS
-    return Server(path.stem, summary, "stub", tuple(transports), tuple(constants.get("REVISIONS") or REVISIONS))
+    transports = tuple(Transport(each) for each in constants.get("TRANSPORTS") or Transport)
+    return Server(path.stem, summary, ServerKind.STUB, transports, tuple(constants.get("REVISIONS") or REVISIONS))
 
 
 def _literal(node: ast.expr) -> Any:

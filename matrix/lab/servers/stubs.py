@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from matrix.lab.servers.attachment import Stub
+from matrix.lab.servers.spec import Stub
 from matrix.registry.discovery import STUBS_PACKAGE, load
 
 
