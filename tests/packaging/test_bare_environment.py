@@ -59,7 +59,7 @@ def test_an_owners_folder_may_have_packages_of_the_same_names(bare: BareEnvironm
 def test_listing_needs_no_extra(bare: BareEnvironment, folder: Path) -> None:
     done = bare.run(["agent-matrix", "list", "capabilities", "--json"], folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "discovery.list-tools" in {each["id"] for each in json.loads(done.stdout)}
+    assert "discovery.list-tools" in {each["name"] for each in json.loads(done.stdout)}
 
 
 @pytest.mark.xfail(strict=True, reason="the command line does not yet say which extra is missing")
