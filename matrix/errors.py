@@ -35,3 +35,7 @@ class ConfigurationError(UsageError):
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, str | int | None, str]]:
         """Survive the way from a worker process to its parent."""
         return type(self), (self.file, self.where, self.mend)
+
+
+class ServerFault(MatrixError):  # noqa: N818  (it becomes a verdict)
+    """A cell's question could not be put: the fault is the server's, and no agent's."""
