@@ -48,11 +48,22 @@ def test_an_owners_callable_is_asked_with_the_base_install_alone(bare: BareEnvir
     asked_and_green(bare, folder)
 
 
-@pytest.mark.xfail(strict=True, reason="a fork server looks into the current folder before it is told where matrix is")
-def test_an_owners_folder_may_have_packages_of_the_same_names(bare: BareEnvironment, folder: Path) -> None:
-    for name in ("matrix", "agents", "mcp_stubs"):
+SHADOWED = "the fork server's path begins with the current folder, so `matrix` is the owner's package there"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("", marks=pytest.mark.xfail(strict=True, reason=SHADOWED), id="plain"),
+        pytest.param("raise ImportError('this is the owner\\'s own package')\n", id="unwilling"),
+    ],
+)
+def test_an_owners_folder_may_have_packages_of_the_same_names(
+    bare: BareEnvironment, folder: Path, content: str
+) -> None:
+    for name in ("matrix", "agents"):
         (folder / name).mkdir()
-        (folder / name / "__init__.py").write_text("raise ImportError('this is the owner\\'s own package')\n")
+        (folder / name / "__init__.py").write_text(content)
     asked_and_green(bare, folder)
 
 

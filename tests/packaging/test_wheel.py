@@ -84,7 +84,7 @@ def test_every_other_extra_has_the_config_store(metadata: Message) -> None:
 def test_the_command_and_the_pytest_plugins_are_entry_points(wheel: Path) -> None:
     points = ConfigParser()
     points.read_string(read(wheel, "entry_points.txt"))
-    assert dict(points["console_scripts"]) == {"agent-matrix": "matrix.cli.main:main"}
+    assert dict(points["console_scripts"]) == {"agent-matrix": "matrix.__main__:main"}
     assert dict(points["pytest11"]) == {
         "agent-matrix": "matrix.pytest_plugin",
         "agent-matrix-configs": "matrix.configs.testing",
