@@ -105,7 +105,7 @@ class CellTest(pytest.Item):
         return self.path, None, self.name
 
 
-class Red(Exception):  # noqa: N818  (a verdict)
+class Red(Exception):
     """The cell is not green."""
 
 

@@ -34,11 +34,11 @@ def capability(
     """
 
     def register(check: Check) -> Check:
-        title, _, how = inspect.cleandoc(check.__doc__ or "").partition("\n")
+        title, _, details = inspect.cleandoc(check.__doc__ or "").partition("\n")
         _REGISTERED[capability_id] = Capability(
             id=capability_id,
             title=title.strip(),
-            how=" ".join(how.split()),
+            how=" ".join(details.split()),
             severity=Severity(severity),
             check=check,
             servers=tuple(servers),

@@ -17,11 +17,11 @@ from matrix.model import NativeProbe, Probe
 T = TypeVar("T")
 
 
-class Unmet(Exception):  # noqa: N818  (a verdict about the agent, not an error of ours)
+class Unmet(Exception):
     """An expectation was not met; the text is the verdict's reason, one sentence."""
 
 
-class Unsupported(Exception):  # noqa: N818  (a verdict)
+class Unsupported(Exception):
     """The agent was probed and has no such feature; the text says how that showed."""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.errors import UsageError
+from matrix.errors import CannotEnter
 
 if TYPE_CHECKING:
     from matrix.engine.run import Request
@@ -119,7 +119,7 @@ def _enter(directory: Path) -> None:
     try:
         os.chdir(directory)
     except OSError as problem:
-        raise UsageError(f"cannot work in {directory}: {problem.strerror}") from problem
+        raise CannotEnter(directory, problem) from problem
 
 
 def _stored(url: str, policy: Path | None) -> SourceReader:

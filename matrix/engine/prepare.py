@@ -11,7 +11,7 @@ from matrix.adapters.choose import environment_of
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
-from matrix.errors import UsageError
+from matrix.errors import NoAgents
 from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Agent, Plan
 from matrix.plan import Filters, Machine, make_plan, matching_agents
@@ -61,7 +61,7 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     filters = replace(wish.filters, agents=names)
     agents = find_agents(wish.root, registrations)
     if len(agents) == 1 and not names:
-        raise UsageError(f"no agent is registered in {wish.root}; name one with --agent package.module:create_agent")
+        raise NoAgents(wish.root)
     capabilities = find_capabilities()
     source = wish.source(_asked(agents, names), note)
     servers = (*(find_stubs() if source.assigned is None else ()), *source.servers())

@@ -25,7 +25,7 @@ ENTRY_POINT_GROUP = "matrix.agents"
 STUBS_PACKAGE = "mcp_stubs"
 
 
-class Broken(Exception):  # noqa: N818  (a state of a row)
+class Broken(Exception):
     """A registration that cannot be loaded: `cause` and `mend`."""
 
     def __init__(self, cause: str, mend: str) -> None:
