@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 from matrix.json_access import mapping, sequence
 from matrix.lab.trace import ModelExchange, ProcessEvent, Trace
 from matrix.model import Capability, Outcome
-from matrix.redaction import redact
+from matrix.redaction import Pieces, redact
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""
@@ -30,12 +30,23 @@ def evidence_of(
         "server": {
             "frames": [asdict(each) for each in list(trace.frames)],
             "http": [asdict(each) for each in list(trace.http)],
-            "processes": [_process(each) for each in list(trace.processes)],
+            "processes": [_process(each) for each in _without_secrets(list(trace.processes), hide)],
         },
         "agent": [asdict(each) for each in list(trace.runs)],
         "notes": list(trace.notes),
     }
     return _cut(redact(hide(document)))
+
+
+def _without_secrets(events: Sequence[ProcessEvent], hide: Callable[[Any], Any]) -> list[ProcessEvent]:
+    """Return the events without the secrets that a server wrote to stderr over several lines, such as a private key."""
+    found = list(events)
+    for session in sorted({each.session for each in events}):
+        places = [at for at, each in enumerate(events) if each.session == session and each.event == "stderr"]
+        written: Pieces = redact(hide(Pieces(tuple(events[at].detail for at in places), "\n")))
+        for at, text in zip(places, written.texts, strict=True):
+            found[at] = replace(events[at], detail=text)
+    return found
 
 
 def _process(each: ProcessEvent) -> dict[str, Any]:

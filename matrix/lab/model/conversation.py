@@ -18,7 +18,7 @@ from matrix.lab.model.script import Call, ProviderFault, Script, say
 from matrix.lab.trace import ModelExchange, Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
+_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 
 
 @dataclass
