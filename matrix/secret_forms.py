@@ -28,7 +28,7 @@ _HINTS = sorted(
     )
 )
 """What a text has that holds one of these; looking for words is much faster than looking for patterns."""
-_TELEGRAM = re.compile(r"[0-9](?<![0-9]{2})[0-9]{7,9}:[\w-]{35}(?![\w-])")
+_TELEGRAM = re.compile(r"[0-9](?<![0-9]{2})[0-9]{7,9}:[\w-]{33,40}(?![\w-])")
 _DISCORD = re.compile(r"[MNO](?<![\w-][MNO])[\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27,}")
 _SHORT_PREFIX = re.compile(r"(?<![A-Za-z0-9])[spr]k[-_][A-Za-z0-9_-]{8,}")
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+(?:\.[\w-]{8,}+)(?:\.[\w-]*+){1,3}")
@@ -37,7 +37,7 @@ _HOOK = re.compile(
     r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks)/(?P<value>[\w/-]{8,})"
 )
 _SPOKEN_OF = re.compile(
-    r"(?:access|api|auth\w*|challenge|credentials?|error|example|format|header|prefix|realm|scheme|string|tokens?|\w+=.*)"
+    r"(?:access|api|auth\w*|challenge|credentials?|error|example|format|header|prefix|realm|required|scheme|signature|string|tokens?|\w+=.*)"
     r"[.=]?",
     re.IGNORECASE,
 )

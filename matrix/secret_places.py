@@ -19,6 +19,8 @@ _PARAMETER = re.compile(r"""[?&#](?P<name>[^\s=&?#"'<>]{1,256}+)=(?P<value>[^\s&
 _OPEN_USERS = frozenset({"anonymous", "git", "guest", "postgres", "root", "user"})
 """Users that are named without a password, and are none."""
 
+_PLACEHOLDER_USER = re.compile(r"[A-Z]{1,16}")
+
 _STEMS = sorted(words("auth cookie token secret pass pwd key cred bearer signature dsn connection webhook _pat -pat"))
 """One of these is in every name of a secret; looking for words is much faster than looking for patterns."""
 _NAME = re.compile(
@@ -32,13 +34,15 @@ _VALUE = re.compile(
 _WHOLE_WORD = re.compile(r"""[^\s"'`<>]++""")
 _LINE = re.compile(r"""[^\r\n"']*+""")
 _SCHEME = re.compile(r"(?i:bearer|basic|token|digest|apikey|negotiate)(?:\s{1,4}+(?P<value>[^\s\"'`,;<>]++))?")
+_SCHEME_WORD = re.compile(r"^(?i:bearer|basic|token)\s+(?=\S)")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*[.:!?]?")
+_CALLED = re.compile(r"[A-Za-z_][\w.]*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.]*")
 _PLACEHOLDERS = ("$", "{", "<", "%", MASK)
 _SAID = words(
-    "absent any bool boolean bytes denied empty error expired failed false given hidden int integer invalid masked"
-    " missing no none null number object on off optional present redacted rejected required revoked set str string true"
-    " unauthorized undefined unknown unset wrong yes"
+    "absent any bool boolean bytes denied empty error expired failed false given hidden include int integer invalid"
+    " masked missing no none null number object on off optional present redacted rejected required revoked set str string"
+    " true unauthorized undefined unknown unset wrong yes"
 )
 """Words that are said of a secret."""
 
@@ -57,7 +61,7 @@ def in_urls(text: str) -> Iterator[Span]:
         authority = _AUTHORITY.match(text, start)
         at = -1 if authority is None else text.rfind("@", start, authority.end())
         colon = text.find(":", start, at) if at >= 0 else -1
-        if at < 0 or (colon < 0 and text[start:at] in _OPEN_USERS):
+        if at < 0 or (colon < 0 and (text[start:at] in _OPEN_USERS or _PLACEHOLDER_USER.fullmatch(text, start, at))):
             continue
         place = (start if colon < 0 else colon + 1, at)
         if not is_reference(text[slice(*place)]):
@@ -117,8 +121,8 @@ def _named(text: str, found: re.Match[str], name: str) -> Span | None:
     value, part = _value(text, found, name)
     if value is None or _is_open(name, value[part]):
         return None
-    sentence = part == "bare" and is_colon and _is_prose(text, value)
-    return None if sentence or (uncertain and not _is_likely(value[part])) else value.span(part)
+    other = part == "bare" and (_is_code(text, value) or (is_colon and _is_prose(text, value)))
+    return None if other or (uncertain and not _is_likely(value[part])) else value.span(part)
 
 
 def _value(text: str, found: re.Match[str], name: str) -> tuple[re.Match[str] | None, str | int]:
@@ -137,9 +141,11 @@ def _value(text: str, found: re.Match[str], name: str) -> tuple[re.Match[str] | 
 
 def _is_open(name: str, value: str) -> bool:
     """Whether what a secret's name stands before is none: a reference, a word said of it, or an identifier."""
-    bare = value.strip().rstrip(".,;:!?")
-    lower = bare.lower()
-    if is_reference(value) or bare.startswith(_PLACEHOLDERS) or lower in _SAID or lower == name.lower():
+    bare = _SCHEME_WORD.sub("", value.strip()).rstrip(".,;:!?")
+    lower, lower_name = bare.lower(), name.lower()
+    if is_reference(value) or bare.startswith(_PLACEHOLDERS) or lower in _SAID or lower == lower_name:
+        return True
+    if lower_name == "pwd" and bare.startswith("/"):  # the working folder, as a shell calls it
         return True
     if len(set(bare)) <= 1 or (bare.isdigit() and len(bare) <= 3):
         return True
@@ -149,6 +155,11 @@ def _is_open(name: str, value: str) -> bool:
 
 def _is_likely(value: str) -> bool:
     return len(value) >= 12 or (len(value) >= 6 and any(map(str.isdigit, value)))
+
+
+def _is_code(text: str, value: re.Match[str]) -> bool:
+    """Whether a name stands there that is called, or looked into: `token = stub.set(…)`."""
+    return text[value.end() : value.end() + 1] in {"(", "["} and bool(_CALLED.fullmatch(value[0]))
 
 
 def _is_prose(text: str, value: re.Match[str]) -> bool:

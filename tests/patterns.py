@@ -40,7 +40,7 @@ class Used:
 
 
 def every_pattern() -> list[Used]:
-    """Return all patterns: what modules hold, in tuples and dictionaries too, and what calls of `re` have written out."""
+    """Return all patterns: what modules hold, in tuples and dictionaries too, and what calls write out."""
     found = {each.where: each for module in _modules() for each in _held(module)}
     found |= {each.where: each for path in sorted(ROOT.rglob("*.py")) for each in _written_out(path)}
     return sorted(found.values(), key=lambda each: each.where)
@@ -126,24 +126,25 @@ def _ways(parsed: Any) -> list[list[str]]:
 
 
 def _options(kind: Any, detail: Any) -> list[list[str]]:
-    if kind is kinds.LITERAL:
-        return [[chr(detail)]]
-    if kind is kinds.NOT_LITERAL:
-        return [["b" if detail == ord("a") else "a"]]
-    if kind is kinds.ANY:
-        return [["a"]]
-    if kind is kinds.IN:
-        return [[_member(detail)]]
-    if kind in {kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT}:
-        least, _, inner = detail
-        return [["".join(way) * max(1, least)] for way in _ways(inner)] + ([[""]] if least == 0 else [])
-    if kind is kinds.SUBPATTERN:
-        return _ways(detail[3])
-    if kind is kinds.ATOMIC_GROUP:
-        return _ways(detail)
-    if kind is kinds.BRANCH:
-        return [way for each in detail[1] for way in _ways(each)[:2]]
-    return [[""]]
+    match str(kind):
+        case "LITERAL":
+            return [[chr(detail)]]
+        case "NOT_LITERAL" | "ANY":
+            return [["b" if detail == ord("a") else "a"]]
+        case "IN":
+            return [[_member(detail)]]
+        case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+            least, _, inner = detail
+            made = [["".join(way) * max(1, least)] for way in _ways(inner)] + ([[""]] if least == 0 else [])
+        case "SUBPATTERN":
+            made = _ways(detail[3])
+        case "ATOMIC_GROUP":
+            made = _ways(detail)
+        case "BRANCH":
+            made = [way for each in detail[1] for way in _ways(each)[:2]]
+        case _:
+            made = [[""]]
+    return made
 
 
 _CANDIDATES = "a0 -./:=_\"'\t\n%\\x{}[]()<>@é\ud800"

@@ -261,5 +261,5 @@ def _registration(reproduce: str) -> str | None:
 
 def _configs(reproduce: str) -> str:
     """Return the options by which the reproducing command names a config store."""
-    found = re.search(r" run (--configs .+?) (?:--agent|--cell) ", reproduce)
+    found = re.search(r" run (--configs (?:(?! run ).)+?) (?:--agent|--cell) ", reproduce)
     return "" if found is None else found[1]
