@@ -41,8 +41,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.]*")
 _PLACEHOLDERS = ("$", "{", "<", "%", MASK)
 _SAID = words(
     "absent any bool boolean bytes denied empty error expired failed false given hidden include int integer invalid"
-    " masked missing no none null number object on off optional present redacted rejected required revoked set str string"
-    " true unauthorized undefined unknown unset wrong yes"
+    " masked missing no none null number object on off optional present redacted rejected required revoked set str"
+    " string true unauthorized undefined unknown unset wrong yes"
 )
 """Words that are said of a secret."""
 

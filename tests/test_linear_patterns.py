@@ -22,7 +22,7 @@ from matrix.secret_detector import mask_text
 from tests.patterns import Used, every_pattern, hard_words
 
 QUICK = 0.002
-"""Seconds in which some thousand characters are read by what is linear, on most machines; else its growth is looked at."""
+"""Seconds of CPU that some thousand characters seldom cost; where they do, growth is looked at."""
 PATTERNS = every_pattern()
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "mask_text": mask_text,
