@@ -34,7 +34,7 @@ _NEW_KEY = "python -m matrix configs new-key"
 SEALED = re.compile(r"\$\{sealed:([A-Za-z0-9_=-]+)\}")
 
 
-class CannotUnseal(UsageError):  # noqa: N818  (says what is the matter)
+class CannotUnseal(UsageError):
     """A sealed secret without its key."""
 
 
