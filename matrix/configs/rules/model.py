@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,8 +17,7 @@ def _regular(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        msg = f"is no regular expression: {error}"
-        raise ValueError(msg) from None
+        raise ValueError(f"is no regular expression: {error}") from None
     return pattern
 
 
@@ -27,8 +27,7 @@ def _absolute(folder: str) -> str:
     except RuntimeError:
         full = Path()
     if not full.is_absolute() or ".." in full.parts:
-        msg = f"{folder!r} is no absolute folder"
-        raise ValueError(msg)
+        raise ValueError(f"{folder!r} is no absolute folder")
     return str(full)
 
 
@@ -53,9 +52,9 @@ def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> b
 
 @lru_cache(maxsize=256)
 def _any_of(patterns: tuple[str, ...], flags: re.RegexFlag) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns) or "(?!)", flags | re.DOTALL
-    )
+    # fnmatch writes each `*` as an atomic group: a name is read once, however many there are.
+    plain = (each.replace("[", "[[]").replace("?", "[?]") for each in patterns)
+    return re.compile("|".join(map(translate, plain)) or "(?!)", flags)
 
 
 class _Section(BaseModel):

@@ -19,7 +19,7 @@ from matrix.lab.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
+_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 
 
 @dataclass(frozen=True)
