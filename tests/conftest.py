@@ -12,20 +12,6 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 Snapshot = Callable[[str, str], None]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: takes minutes; run by `make soak`, left out otherwise")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless it is asked for with `-m soak`."""
-    if "soak" in str(config.getoption("-m")):
-        return
-    soaking = [each for each in items if each.get_closest_marker("soak") is not None]
-    if soaking:
-        config.hook.pytest_deselected(items=soaking)
-        items[:] = [each for each in items if each not in soaking]
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
