@@ -47,8 +47,7 @@ async def serve(
     async with database.reading() as connection:
         keys = [each for each in await list_keys(connection) if each.revoked_at is None]
     if not keys and not is_loopback(settings.host):
-        msg = f"there is no key, and {settings.host} can be reached from other machines; {_NO_KEY}"
-        raise UsageError(msg)
+        raise UsageError(f"there is no key, and {settings.host} can be reached from other machines; {_NO_KEY}")
     app = create_app(database, sealer, policy, rates=settings.rates, max_body=settings.max_body)
     config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off", timeout_graceful_shutdown=10)
     server = _Server(config)
@@ -87,8 +86,7 @@ def is_loopback(host: str) -> bool:
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(host or "0.0.0.0", None)}  # noqa: S104
     except (OSError, UnicodeError):
-        msg = f"--host {host!r} is no address of this machine"
-        raise UsageError(msg) from None
+        raise UsageError(f"--host {host!r} is no address of this machine") from None
     return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in found)
 
 
@@ -98,14 +96,12 @@ def _listening(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        msg = f"--host {host!r} is no address of this machine ({error.strerror})"
-        raise UsageError(msg) from None
+        raise UsageError(f"--host {host!r} is no address of this machine ({error.strerror})") from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        msg = f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
-        raise UsageError(msg) from None
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port") from None
     return listener

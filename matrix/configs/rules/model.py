@@ -16,8 +16,7 @@ def _regular(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        msg = f"is no regular expression: {error}"
-        raise ValueError(msg) from None
+        raise ValueError(f"is no regular expression: {error}") from None
     return pattern
 
 
@@ -27,8 +26,7 @@ def _absolute(folder: str) -> str:
     except RuntimeError:
         full = Path()
     if not full.is_absolute() or ".." in full.parts:
-        msg = f"{folder!r} is no absolute folder"
-        raise ValueError(msg)
+        raise ValueError(f"{folder!r} is no absolute folder")
     return str(full)
 
 
@@ -39,11 +37,20 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a config breaks: the rule's id, where in the config, and one sentence; never a value of it."""
+    """A rule that a config breaks: the rule's id, the field, one sentence, and where in the field; never a value.
+
+    The field is empty where it is the config as a whole; `at` is a place in a list, or a key.
+    """
 
     rule: str
-    where: str
+    field: str
     message: str
+    at: int | str | None = None
+
+    @property
+    def where(self) -> str:
+        """The place as people read it: `command.2`, `headers.Host`."""
+        return self.field if self.at is None else f"{self.field}.{self.at}"
 
 
 def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> bool:
