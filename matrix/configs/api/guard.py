@@ -1,11 +1,15 @@
-"""What a client may ask of us: how large a request, how long in coming, and how many of them."""
+"""What a request may be, before anything of it is understood: its size, and how long it is in coming.
+
+Also the last place where something can go wrong: a fault of ours is answered there, and logged without any values.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+import traceback
+from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,47 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from matrix.configs.api import problems
 
 MAX_BODY = 256 * 1024
+MAX_TARGET = 8 * 1024
+"""Bytes of a path with its query."""
+MAX_HEADERS = 16 * 1024
+"""Bytes of all header fields."""
 BODY_SECONDS = 30
-_CLIENTS = 10_000
+
+_LOG = logging.getLogger("matrix.configs.api")
+_PACKAGE = Path(__file__).parents[2]
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"private, no-cache"))
-
-
-@dataclass
-class _Bucket:
-    tokens: float
-    at: float
-
-
-class Buckets:
-    """A token bucket for each client: `burst` at once, and `rate` more each minute."""
-
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._burst, self._clock = rate / 60, float(burst), clock
-        self._buckets: dict[str, _Bucket] = {}
-
-    def take(self, client: str) -> float:
-        """Take a token; returns 0, or the seconds until there will be one."""
-        bucket = self._filled(client)
-        if bucket.tokens < 1:
-            return (1 - bucket.tokens) / self._rate
-        bucket.tokens -= 1
-        return 0
-
-    def _filled(self, client: str) -> _Bucket:
-        now = self._clock()
-        if client not in self._buckets and len(self._buckets) >= _CLIENTS:
-            self._forget(now)
-        bucket = self._buckets.setdefault(client, _Bucket(self._burst, now))
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
-        bucket.at = now
-        return bucket
-
-    def _forget(self, now: float) -> None:
-        """Make room: a bucket that would be full again says nothing; if that is not enough, the oldest go."""
-        full = [each for each, it in self._buckets.items() if it.tokens + (now - it.at) * self._rate >= self._burst]
-        oldest = sorted(self._buckets, key=lambda each: self._buckets[each].at)[: _CLIENTS // 10]
-        for client in full or oldest:
-            del self._buckets[client]
 
 
 class Guard:
@@ -68,25 +40,47 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = False
 
         async def answer(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
             await send(message)
 
         try:
-            with anyio.fail_after(BODY_SECONDS):
-                body = await self._read(scope, receive)
-        except TimeoutError:
-            await _slow(scope, receive, answer)
-            return
-        if body is None:
-            await self._too_large(scope, receive, answer)
-            return
-        await self._app(scope, _replayed(body, receive), answer)
+            body = await self._read(scope, receive)
+            if isinstance(body, bytes):
+                await self._app(scope, _replayed(body, receive), answer)
+            else:
+                await problems.response(*body, headers={"Connection": "close"})(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001  (raised further, it would be logged with all that it knows)
+            _LOG.error("a fault of ours: %s, in %s", type(error).__name__, " < ".join(_places(error)))
+            if not started:
+                detail = "something is wrong with the server; its log says what"
+                await problems.response(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", detail)(scope, receive, answer)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the body, or None if it is too large, by what it says of itself or by what it turns out to be."""
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | tuple[HTTPStatus, str, str]:
+        """Return the body, or the problem that the request is: by what it says of itself, or by what it turns out."""
+        if len(scope["path"].encode("utf-8", "surrogatepass")) + len(scope["query_string"]) > MAX_TARGET:
+            detail = f"a path with its query has {MAX_TARGET} bytes at most"
+            return HTTPStatus.REQUEST_URI_TOO_LONG, "uri-too-long", detail
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            detail = f"the headers have {MAX_HEADERS} bytes at most"
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail
+        try:
+            with anyio.fail_after(BODY_SECONDS):
+                body = await self._body(scope, receive)
+        except TimeoutError:
+            detail = f"the request did not arrive within {BODY_SECONDS} seconds"
+            return HTTPStatus.REQUEST_TIMEOUT, "slow", detail
+        if body is None:
+            detail = f"a request has {self._max_body} bytes at most"
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail
+        return body
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_body:
             return None
@@ -100,19 +94,6 @@ class Guard:
             if message["type"] != "http.request" or not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"a request has {self._max_body} bytes at most"
-        refusal = problems.response(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail, headers={"Connection": "close"}
-        )
-        await refusal(scope, receive, send)
-
-
-async def _slow(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"the request did not arrive within {BODY_SECONDS} seconds"
-    refusal = problems.response(HTTPStatus.REQUEST_TIMEOUT, "slow", detail, headers={"Connection": "close"})
-    await refusal(scope, receive, send)
-
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
     left: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -121,3 +102,11 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return left.pop() if left else await receive()
 
     return replay
+
+
+def _places(error: Exception) -> Iterator[str]:
+    """Yield where in our own code it happened, the innermost place first; no line of code, and no value."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(_PACKAGE):
+            yield f"{path.relative_to(_PACKAGE).as_posix()}:{frame.lineno}"

@@ -6,15 +6,20 @@ import asyncio
 import ipaddress
 import signal
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from matrix.configs.api import problems
 from matrix.configs.api.access import Rates
 from matrix.configs.api.app import create_app
-from matrix.configs.api.limits import MAX_BODY
+from matrix.configs.api.guard import MAX_BODY
 from matrix.configs.api.routes import PREFIX
 from matrix.configs.database import Database
 from matrix.configs.keys import list_keys
@@ -49,7 +54,15 @@ async def serve(
     if not keys and not is_loopback(settings.host):
         raise UsageError(f"there is no key, and {settings.host} can be reached from other machines; {_NO_KEY}")
     app = create_app(database, sealer, policy, rates=settings.rates, max_body=settings.max_body)
-    config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off", timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+    )
     server = _Server(config)
     with _listening(settings.host, settings.port) as listener, _ended_by_signals(server):
         host, port = listener.getsockname()[:2]
@@ -60,6 +73,21 @@ async def serve(
         if not is_loopback(settings.host):
             say("keys travel in clear over http; put a proxy with TLS in front of this")
         await server.serve([listener])
+
+
+class _Protocol(H11Protocol):
+    """HTTP by h11, which holds 64 KiB of an unfinished request at most, whatever else is installed."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, or too much of it, as everything else that goes wrong."""
+        error = sys.exception()
+        status = HTTPStatus(error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400)
+        code = "headers-too-large" if status is HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else "no-http"
+        answer = problems.response(status, code, msg, headers={"Connection": "close"})
+        head = h11.Response(status_code=status, headers=answer.raw_headers, reason=status.phrase.encode())
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
