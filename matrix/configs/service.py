@@ -34,7 +34,7 @@ _PORTION = 50
 """Entries that are decoded before others have their turn on the loop."""
 
 
-class Refused(UsageError):  # noqa: N818  (says what is the matter)
+class Refused(UsageError):
     """The security policy refuses a config; `violations` name the rules."""
 
     def __init__(self, name: str, found: Sequence[Violation]) -> None:
@@ -44,7 +44,7 @@ class Refused(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(f"the server {name!r} is refused: {where}{first.message} [{first.rule}]")
 
 
-class Forbidden(UsageError):  # noqa: N818  (says what is the matter)
+class Forbidden(UsageError):
     """The key is a good one, and not good enough for this."""
 
 

@@ -73,7 +73,7 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
-class Unanswerable(Exception):  # noqa: N818  (a response, more than an error)
+class Unanswerable(Exception):
     """A request that is answered with a problem."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
