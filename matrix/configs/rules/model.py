@@ -38,11 +38,20 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a config breaks: the rule's id, where in the config, and one sentence; never a value of it."""
+    """A rule that a config breaks: the rule's id, the field, one sentence, and where in the field; never a value.
+
+    The field is empty where it is the config as a whole; `at` is a place in a list, or a key.
+    """
 
     rule: str
-    where: str
+    field: str
     message: str
+    at: int | str | None = None
+
+    @property
+    def where(self) -> str:
+        """The place as people read it: `command.2`, `headers.Host`."""
+        return self.field if self.at is None else f"{self.field}.{self.at}"
 
 
 def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> bool:
