@@ -8,6 +8,8 @@ inside a cell is never raised through it: that becomes the cell's outcome.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,9 +31,18 @@ class ConfigurationError(UsageError):
         self.file = str(file)
         self.where = where
         self.mend = mend
-        place = f"line {where}" if isinstance(where, int) else where
-        super().__init__(": ".join(part for part in (self.file, place, mend) if part))
+        super().__init__(": ".join(part for part in (self.file, self.place, mend) if part))
+
+    @property
+    def place(self) -> str:
+        """Where in the file: a line or a key; empty for the whole."""
+        return f"line {self.where}" if isinstance(self.where, int) else self.where or ""
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, str | int | None, str]]:
         """Survive the way from a worker process to its parent."""
         return type(self), (self.file, self.where, self.mend)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one is most like; None where there is none near."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)), None)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from matrix.model import ANY_REVISION, CONTROL, STATEFUL, Agent, Capability, Cell, Outcome, Server, Severity, Verdict
+from matrix.origin import Registration, RegistrationKind
+
+A_TEST = Registration(RegistrationKind.FOLDER, "a test")
 
 
 def agent(name: str, **more: Any) -> Agent:
-    return Agent(name=name, origin=f"a test's {name}", target=f"{name}:create_agent", **more)
+    return Agent(name=name, registration=A_TEST, target=f"{name}:create_agent", **more)
 
 
 def stub(name: str, **more: Any) -> Server:

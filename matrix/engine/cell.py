@@ -51,7 +51,7 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
     running = RunningCell(cell, capability, setting, f"c{number}")
     began = time.monotonic()
     verdict, reason = await running.judge()
-    reason, again = one_sentence(setting.hide(reason)), setting.agent.registration
+    reason, again = one_sentence(setting.hide(reason)), setting.agent.registration.given
     outcome = Outcome(cell, verdict, reason, (verdict,), round(time.monotonic() - began, 3), registration=again)
     return outcome, evidence_of(outcome, capability, running.trace, setting.hide)
 

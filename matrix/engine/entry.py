@@ -12,6 +12,10 @@ from matrix.engine.messages import Job
 
 MARK = "AGENT_MATRIX_WORKER"
 """An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Python's variable that keeps the current folder off the path."""
+SAFE_PATH_IS_OURS = "AGENT_MATRIX_SAFE_PATH"
+"""Set where it was not the user who set that."""
 
 
 def enter(job: Job, pipe: Connection, mark: str) -> None:

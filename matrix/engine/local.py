@@ -210,7 +210,7 @@ class LocalEngine:
             yield from self._give_up(lane, verdict, reason)
         elif len(cells) == 1:
             lane.ended_alone += 1
-            outcome = Outcome(cells[0], verdict, reason, (verdict,), registration=lane.agent.registration)
+            outcome = Outcome(cells[0], verdict, reason, (verdict,), registration=lane.agent.registration.given)
             yield from self._record(lane, outcome, None)
             if lane.ended_alone >= SAME_END_LIMIT:
                 yield from self._give_up(
@@ -228,7 +228,7 @@ class LocalEngine:
         if lane.worker is not None:
             lane.worker.in_flight.clear()
         for cell in left:
-            yield Finished(Outcome(cell, verdict, reason, (verdict,), registration=lane.agent.registration))
+            yield Finished(Outcome(cell, verdict, reason, (verdict,), registration=lane.agent.registration.given))
 
     def _record(self, lane: Lane, outcome: Outcome, evidence: Any) -> Iterator[Event]:
         """Keep an attempt; after the last one the cell has its outcome."""
@@ -266,7 +266,7 @@ def _next_not_in_flight(lane: Lane) -> Cell | None:
 
 def _decided(planned: Planned, agent: Agent) -> Outcome:
     verdict = planned.verdict or Verdict.ERRORED
-    return Outcome(planned.cell, verdict, planned.reason, (verdict,), registration=agent.registration)
+    return Outcome(planned.cell, verdict, planned.reason, (verdict,), registration=agent.registration.given)
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -15,6 +16,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import matrix
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job
 from matrix.model import Cell
@@ -78,16 +80,34 @@ class WorkerProcess:
 
 
 def context() -> ForkServerContext:
-    """Return the fork server's context: heavy imports are paid there, once for all workers."""
+    """Return the context of a fork server that runs: heavy imports are paid there, once for all workers."""
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
+    with _safe_path():
+        forkserver.ensure_running()
     return forking
 
 
 def warm_up() -> None:
     """Start the fork server, which begins to import what workers need while we still plan."""
     context()
-    forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _safe_path() -> Generator[None]:
+    """Keep the current folder out of where a Python that is started now imports from.
+
+    The fork server begins as `python -c`, whose first place is the current folder, and an owner's folder may have a
+    package called `matrix` too. What workers start does not inherit this: see `matrix.engine.preload`.
+    """
+    if entry.SAFE_PATH in os.environ or Path(matrix.__file__).parents[1] == Path.cwd():
+        yield
+        return
+    os.environ |= {entry.SAFE_PATH: "1", entry.SAFE_PATH_IS_OURS: "1"}
+    try:
+        yield
+    finally:
+        del os.environ[entry.SAFE_PATH], os.environ[entry.SAFE_PATH_IS_OURS]
 
 
 def start(job: Job) -> WorkerProcess:

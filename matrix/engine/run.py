@@ -19,7 +19,7 @@ from matrix.engine.process import warm_up
 from matrix.errors import UsageError
 from matrix.events import Event, Finished
 from matrix.lab.servers.real import unavailable
-from matrix.model import CONTROL, Agent, Matrix, Outcome, Plan, Verdict, answers_for
+from matrix.model import CONTROL, Matrix, Outcome, Plan, Verdict, answers_for
 from matrix.plan import Filters, Machine, make_plan
 from matrix.registry import environments
 from matrix.registry.discovery import (
@@ -163,18 +163,10 @@ def _install(plan: Plan, audience: Audience, live: bool, *, pinned: bool) -> Mac
         if live and agent.command is not None:
             lacking_agents[agent.name] = NOT_LIVE
             continue
-        spec = agent_environment(agent)
+        spec = None if agent.command is None else agent.command.environment
         if spec is not None and (reason := _had(spec, failed, audience)) is not None:
             lacking_agents[agent.name] = reason
     return Machine(lacking_servers, lacking_agents)
-
-
-def agent_environment(agent: Agent) -> EnvironmentSpec | None:
-    """Return the environment that a command row needs, if it pins packages."""
-    command = agent.command
-    if command is None or not (command.pypi or command.npm):
-        return None
-    return EnvironmentSpec(agent.name, command.pypi, command.npm, command.python)
 
 
 def _had(spec: EnvironmentSpec, failed: dict[EnvironmentSpec, str], audience: Audience) -> str | None:
@@ -245,10 +237,12 @@ def make_header(plan: Plan, assigned: Assigned | None = None) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "pins": {
-            agent.name: [*agent.command.pypi, *agent.command.npm] for agent in plan.agents if agent.command is not None
+            agent.name: list(agent.command.environment.packages if agent.command.environment else ())
+            for agent in plan.agents
+            if agent.command is not None
         },
         "servers": {
-            name: [*server.environment.pypi, *server.environment.npm]
+            name: list(server.environment.packages)
             for name, server in sorted(load_real(real_servers_file()).items())
             if assigned is None
         },

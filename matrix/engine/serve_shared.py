@@ -17,7 +17,7 @@ def serve(stub: str, scratch: Path, pipe: Connection) -> None:
     from matrix.lab.lab import Lab, Wanted  # noqa: PLC0415
     from matrix.lab.trace import Trace  # noqa: PLC0415
     from matrix.model import ANY_REVISION  # noqa: PLC0415
-    from matrix.registry.discovery import load_stub  # noqa: PLC0415
+    from matrix.registry.importing import load_stub  # noqa: PLC0415
 
     async def opened(lab: Lab) -> str:
         entries = await lab.call(lab.open("commons", Trace(), [Wanted(stub, load_stub(stub))], "http", ANY_REVISION))

@@ -38,7 +38,8 @@ from matrix.lab.servers.real import RealServer, prepare
 from matrix.model import Agent, Capability, Cell
 from matrix.plan import server_labels
 from matrix.registry import environments
-from matrix.registry.discovery import Broken, find_capabilities, load, load_real, load_stub
+from matrix.registry.discovery import find_capabilities, load_real
+from matrix.registry.importing import Broken, load, load_stub
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""
@@ -207,10 +208,7 @@ def _command(agent: Agent) -> Callable[[Lab], Starter]:
     if command is None:
         msg = f"{agent.name} is no command row"
         raise TypeError(msg)
-    bin_path = None
-    if command.pypi or command.npm:
-        spec = environments.EnvironmentSpec(agent.name, command.pypi, command.npm, command.python)
-        bin_path = environments.bin_path(spec)
+    bin_path = None if command.environment is None else environments.bin_path(command.environment)
 
     def bind(lab: Lab) -> Starter:
         async def make(_: Mapping[str, Any]) -> Instance:

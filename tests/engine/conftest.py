@@ -12,7 +12,7 @@ from matrix.adapters.callable import CallableInstance
 from matrix.engine.cell import Setting, execute
 from matrix.lab.lab import Lab, Wanted
 from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
-from matrix.registry.discovery import load_stub
+from matrix.registry.importing import load_stub
 from tests.engine.questions import HANG
 
 

@@ -11,7 +11,7 @@ from matrix.capabilities.verbs import expect
 from matrix.lab.lab import Wanted
 from matrix.lab.model.script import call
 from matrix.model import Verdict
-from matrix.registry.discovery import load_stub
+from matrix.registry.importing import load_stub
 from tests.engine.questions import raising, round_trip
 
 pytestmark = pytest.mark.anyio
