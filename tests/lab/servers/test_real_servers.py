@@ -259,13 +259,13 @@ probes = [{ tool = "echo", arguments = {}, contains = "x" }]
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("[servers.tiny]", "[servers.tiny", "line 5: is no TOML"),
-        ("{bin}/tiny", "{bim}/tiny", "servers.tiny.stdio: has the unknown placeholder {bim}"),
+        ("[servers.tiny]", "[servers.tiny", "line 5: is no valid TOML"),
+        ("{bin}/tiny", "{bim}/tiny", "servers.tiny.stdio: has the unknown placeholder {bim} (the nearest is {bin})"),
         ("{bin}/tiny", "{port}", "this place knows {bin}, {python}, {root}"),
         ('environment = "tiny"', 'environment = "tinny"', "servers.tiny.environment: names no environment"),
         ('pypi = ["tiny==1"]', "", "environments.tiny: needs a package"),
         ('stdio = ["{bin}/tiny"]', "", "servers.tiny: needs a command"),
-        ('stdio = ["{bin}/tiny"]', "stdoi = []", "servers.tiny.stdoi: Extra inputs"),
+        ('stdio = ["{bin}/tiny"]', "stdoi = []", "servers.tiny.stdoi: unknown key (the nearest is 'stdio')"),
         ('summary = "tiny"', 'summary = "tiny"\nfiles = { "../x" = "" }', "'../x' leaves the folder"),
         ('contains = "x"', 'contains = ""', "servers.tiny.probes.0.contains"),
     ],
