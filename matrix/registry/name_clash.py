@@ -24,16 +24,16 @@ def mend_of_clash(target: str, missing: str, folder: Path) -> str | None:
     if not _is_there(folder, parts):
         return _hidden_by_owner(target, parts[0], folder)
     taken = next((n for n in range(len(parts)) if not _belongs_here(folder, parts[: n + 1])), None)
+    module, _, attribute = target.partition(":")
     if taken is None:
-        return None
-    name = ".".join(parts[: taken + 1])
+        return None if missing == module else _hidden_by_owner(target, parts[0], folder)
     if parts[0] in OURS:
         return (
             f"the name {parts[0]!r} is taken by a package of this tool: "
             "register the agent as a command (`argv`), which has a process of its own"
         )
+    name = ".".join(parts[: taken + 1])
     owner = _owner(name, folder)
-    module, _, attribute = target.partition(":")
     if module != missing and not module.startswith(f"{missing}."):
         return f"the name {name!r} is taken by {owner}: give the folder {'/'.join(parts[: taken + 1])} another name"
     target_parts = module.split(".")

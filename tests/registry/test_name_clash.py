@@ -1,4 +1,4 @@
-"""Where two packages have one name, the advice is right: followed to the letter, it makes the row work."""
+"""Where two packages have one name, the advice is right: followed to the letter, all rows work."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import pytest
 
 from tests.registry.test_discovery import write
 
-REPOSITORY = Path(__file__).parents[2]
 AGENT = "def create_agent():\n    return 'made'\n"
 LOADED = """\
 import json, sys
 from pathlib import Path
 
-sys.path[:0] = [{ours!r}]
-sys.path.append({site!r})
+sys.path.insert(0, {site!r})
 from matrix.registry.discovery import find_agents
 from matrix.registry.importing import Broken, load
 
@@ -35,7 +33,7 @@ print(json.dumps(told))
 
 def told(project: Path, name: str) -> str:
     """Load a row in a process of its own, as a worker does; returns what it made, or the advice."""
-    code = LOADED.format(ours=str(REPOSITORY), site=str(project.parent / "site"))
+    code = LOADED.format(site=str(project.parent / "site"))
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, name], cwd=project, capture_output=True, text=True, check=True
     )
@@ -71,9 +69,8 @@ def follow(project: Path, advice: str, name: str) -> None:
         for module in (project / source).glob("*.py"):
             module.rename(project / target / module.name)
     with (project / "pyproject.toml").open("a") as file:
-        file.write(
-            f'[tool.matrix.agents]\n{name} = "{registered}"\n' if file.tell() == 0 else f'{name} = "{registered}"\n'
-        )
+        head = "[tool.matrix.agents]\n" if file.tell() == 0 else ""
+        file.write(f'{head}{name} = "{registered}"\n')
 
 
 def test_a_file_agents_py_beside_the_folder_keeps_its_own_row(project: Path) -> None:
