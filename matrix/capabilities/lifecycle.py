@@ -7,7 +7,7 @@ import json
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
-from matrix.lab.model.script import call, say
+from matrix.lab.script import call, say
 from matrix.model import REVISIONS, STATELESS
 
 SHUTDOWN_SECONDS = 15.0

@@ -11,7 +11,7 @@ from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
 from matrix.lab.model.conversation import find_tool
-from matrix.lab.model.script import Call, Turn, call_with, say
+from matrix.lab.script import Call, Turn, call_with, say
 from matrix.model import Probe, Transport
 
 RUNS = 8

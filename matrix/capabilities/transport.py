@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 from matrix.model import STATEFUL, STATELESS
 
 

@@ -15,10 +15,9 @@ from matrix.capabilities.verbs import Run, Unmet
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import Script, Turn
 from matrix.lab.model.transport import CURRENT
-from matrix.lab.records import RunRecord
+from matrix.lab.records import OfferedTool, RunRecord
+from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, NativeProbe, Probe

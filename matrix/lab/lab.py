@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 import uvicorn
 
 from matrix.lab.model.conversation import Conversation
-from matrix.lab.model.script import Script
+from matrix.lab.script import Script
 from matrix.lab.servers.attach import attach
 from matrix.lab.servers.attachment import AnyAttachment, DeadStub, ProxiedServer, ResidentStub, WatchedServer
 from matrix.lab.servers.http import HttpEnd

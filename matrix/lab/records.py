@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from matrix.lab.model.protocols.base import OfferedTool, ReplyCall, ShownResult
-from matrix.lab.model.script import Turn
+from matrix.lab.script import Turn
 
 
 class Direction(StrEnum):
@@ -88,6 +87,39 @@ class ProcessEvent:
     detail: str = ""
     cwd: str | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+@dataclass(frozen=True)
+class OfferedTool:
+    """A tool as the agent offered it to the model; `schema` is plain JSON Schema, `raw` what was really sent."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ShownResult:
+    """The result of one tool call as the model was shown it.
+
+    `text` joins the textual parts with newlines; `parts` holds every part as the provider's JSON had it (images
+    too); `is_error` is True or False where the protocol can say so, else None.
+    """
+
+    call_id: str
+    text: str
+    parts: tuple[Mapping[str, Any], ...] = ()
+    is_error: bool | None = None
+
+
+@dataclass(frozen=True)
+class ReplyCall:
+    """A tool call, to be rendered or read: its id, the name that the agent offered, the arguments."""
+
+    call_id: str
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

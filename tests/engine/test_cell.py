@@ -12,7 +12,7 @@ from matrix.adapters.control import control
 from matrix.capabilities.verbs import Unsupported, expect
 from matrix.engine import cell as engine
 from matrix.errors import ServerFault
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.model import Verdict
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server

@@ -8,7 +8,7 @@ import pytest
 
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import expect
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
 from matrix.model import Verdict

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from mcp import MCPError
 
-from matrix.lab.model.script import Script, say
 from matrix.lab.records import ProcessEventKind
+from matrix.lab.script import Script, say
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, Transport

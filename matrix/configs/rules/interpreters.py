@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matrix.configs.rules.decoding import decoded
 from matrix.configs.rules.model import Interpreter, Policy, Violation, among
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 _REGISTERED = {
     "npm": re.compile(r"(?i)(?P<name>(?:@[a-z0-9~-][\w.~-]*/)?[a-z0-9~][\w.~-]*)(?:@[\w.^~+-]*)?"),

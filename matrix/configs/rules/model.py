@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -60,9 +61,9 @@ def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> b
 
 @lru_cache(maxsize=256)
 def _any_of(patterns: tuple[str, ...], flags: re.RegexFlag) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns) or "(?!)", flags | re.DOTALL
-    )
+    # fnmatch writes each `*` as an atomic group: a name is read once, however many there are.
+    plain = (each.replace("[", "[[]").replace("?", "[?]") for each in patterns)
+    return re.compile("|".join(map(translate, plain)) or "(?!)", flags)
 
 
 class _Section(BaseModel):

@@ -12,7 +12,7 @@ from matrix.configs.model import ServerConfig
 from matrix.configs.rules.decoding import climbs, decoded, has_control, views
 from matrix.configs.rules.interpreters import check_interpreter
 from matrix.configs.rules.model import Policy, Violation, among
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 
 def check_stdio(config: ServerConfig, policy: Policy) -> Iterator[Violation]:

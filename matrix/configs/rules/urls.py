@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from matrix.configs.model import ServerConfig
 from matrix.configs.rules.decoding import decoded, has_control, views
 from matrix.configs.rules.model import Policy, Violation, among
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST = re.compile(r"(?i)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")

@@ -14,12 +14,12 @@ from typing import Any, cast
 
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
-from matrix.lab.model.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
+_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from matrix.json_access import mapping
 from matrix.lab.model.conversation import Conversation, find_tool, markers
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, ReplyCall, WireProtocol
-from matrix.lab.model.script import Call, Script, Turn
 from matrix.lab.model.transport import CURRENT
 from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.script import Call, Script, Turn
 
 _ONE_AT_A_TIME = threading.Lock()
 

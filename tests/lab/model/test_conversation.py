@@ -10,7 +10,8 @@ import pytest
 
 from matrix.lab.model.conversation import Conversation, find_tool
 from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import (
+from matrix.lab.records import Note, NoteKind
+from matrix.lab.script import (
     Call,
     Gate,
     Script,
@@ -21,7 +22,6 @@ from matrix.lab.model.script import (
     say,
     together,
 )
-from matrix.lab.records import Note, NoteKind
 from matrix.lab.trace import Trace
 from tests.lab.bench import HANG
 

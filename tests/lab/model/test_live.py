@@ -24,8 +24,8 @@ from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
 from matrix.lab.model.live import recorded
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.script import Script, call, fault, say, together
 from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.script import Script, call, fault, say, together
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
 from matrix.results.reading import read_matrix
