@@ -17,9 +17,10 @@ from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError
 from matrix.redaction import MASK
-from tests.configs.configs_api_helpers import LINEAR, WEB, Api, api, problem
-from tests.configs.configs_attacks import SQL
+from tests.configs.attacks.corpora import SQL
+from tests.configs.configs_api_helpers import WEB, Api, api, problem
 from tests.configs.configs_migration_helpers import SEALER
+from tests.configs.configs_samples import LINEAR
 
 pytestmark = pytest.mark.anyio
 
