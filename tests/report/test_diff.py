@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.model import Cell, Matrix, Severity
 from matrix.report.diff import compare, render
-from tests.conftest import Snapshot
 from tests.report.report_samples import EMPTY, MIXED, SEVERITIES
 from tests.samples import outcome
 
@@ -35,8 +35,8 @@ NEW = matrix(
 )
 
 
-def test_the_regressions_come_first_and_the_sum_last(snapshot: Snapshot) -> None:
-    snapshot("diff_mixed.txt", render(compare(OLD, NEW, SEVERITIES)))
+def test_the_regressions_come_first_and_the_sum_last(snapshot: SnapshotAssertion) -> None:
+    assert render(compare(OLD, NEW, SEVERITIES)) == snapshot(name="diff_mixed")
 
 
 @pytest.mark.parametrize("same", [MIXED, EMPTY])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from syrupy.assertion import SnapshotAssertion
+
 from matrix.report.story import LINE, tell
-from tests.conftest import Snapshot
 
 TOKEN = "8f3a|1e5\n漢字"
 EVIDENCE: dict[str, Any] = {
@@ -93,14 +94,14 @@ def changed(**changes: Any) -> str:
     return tell({**deepcopy(EVIDENCE), **changes})
 
 
-def test_a_cell_is_told_in_the_order_in_which_it_happened(snapshot: Snapshot) -> None:
-    snapshot("story.txt", tell(EVIDENCE) + "\n")
+def test_a_cell_is_told_in_the_order_in_which_it_happened(snapshot: SnapshotAssertion) -> None:
+    assert tell(EVIDENCE) + "\n" == snapshot(name="story")
 
 
-def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: Snapshot) -> None:
+def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: SnapshotAssertion) -> None:
     nothing = {"frames": [], "http": [], "processes": []}
     text = changed(model=[], server=nothing, agent=[], notes=[], verdict="passed", reason="")
-    snapshot("story_empty.txt", text + "\n")
+    assert text + "\n" == snapshot(name="story_empty")
 
 
 def test_why_a_verdict_was_expected_is_told() -> None:
