@@ -66,8 +66,6 @@ def delegation(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Tool[Any]
             answer = await delegate.run(
                 task, model=model_of(ctx), usage=ctx.usage, usage_limits=limits(budget, ctx.usage)
             )
-                task, model=model_of(ctx), usage=ctx.usage, usage_limits=limits(budget, ctx.usage)
-            )
         except UsageLimitExceeded as error:
             raise ToolFailed(f"{name} was stopped: {error}") from error
         except Exception as error:  # a delegate in trouble is a failed step, not the end
