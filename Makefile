@@ -36,6 +36,7 @@ types: setup ## Check types, strictly
 	$(PYTHON) -m basedpyright
 
 architecture: setup ## Check that arrows point only downward
+	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pytest -q tests/test_architecture.py
 
 check: test lint types architecture ## All that CI checks

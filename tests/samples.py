@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from matrix.model import ANY_REVISION, CONTROL, STATEFUL, Agent, Capability, Cell, Outcome, Server, Severity, Verdict
+from matrix.model import ANY_REVISION, CONTROL, STATEFUL, Agent, Capability, Cell, Server, Severity, Verdict
+from matrix.outcome import CapabilityHeader, Outcome, RunHeader
 
 
 def agent(name: str, **more: Any) -> Agent:
@@ -39,3 +41,9 @@ def outcome(cell: str, verdict: str = "passed", reason: str = "", **more: Any) -
 
 
 CONTROL_AGENT = agent(CONTROL)
+
+
+def header(severities: Mapping[str, str | Severity] | None = None, **more: Any) -> RunHeader:
+    """Return a run's header that knows these capabilities' severities."""
+    known = {name: CapabilityHeader(Severity(each)) for name, each in (severities or {}).items()}
+    return RunHeader(capabilities=known, **more)

@@ -74,8 +74,7 @@ async def native_tools_kept(cell: CellVerbs) -> None:
     alone = await (await cell.another(with_servers=False)).attempt(say("hello"))
     own = {tool.name for tool in alone.offered}
     if not own:
-        msg = "the agent has no tools of its own"
-        raise Unsupported(msg)
+        raise Unsupported("the agent has no tools of its own")
     text = cell.nonce()
     turns: list[Turn] = [call("echo", text=text)]
     if cell.native is not None:

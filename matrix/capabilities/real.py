@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
-from matrix.capabilities.verbs import CellVerbs, Probe, Run, ServerFault, expect
+from matrix.capabilities.verbs import CellVerbs, Run, expect
+from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
 from matrix.lab.model.conversation import find_tool
 from matrix.lab.model.script import Call, Turn, call_with, say
-from matrix.model import TRANSPORTS
+from matrix.model import TRANSPORTS, Probe
 
 RUNS = 8
 
@@ -45,8 +46,7 @@ async def schema(cell: CellVerbs) -> None:
     """
     run = await _connected(cell)
     if not cell.trace.listed():
-        msg = "the server has no tools"
-        raise ServerFault(msg)
+        raise ServerFault("the server has no tools")
     compared = 0
     for name, tool in sorted(cell.trace.listed().items()):
         offered = next(

@@ -28,7 +28,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Text = Annotated[str, Field(min_length=1)]
 
 
-class InvalidConfig(UsageError):  # noqa: N818  (says what is the matter)
+class InvalidConfig(UsageError):
     """A server's configuration that cannot be what it says: which server, where in it, and what is wrong."""
 
     def __init__(self, name: str, where: str, problem: str) -> None:

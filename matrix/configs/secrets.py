@@ -48,7 +48,7 @@ _ENTROPIC = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[A-Za-z0-9+/_=-]{32,}")
 Change = Callable[[str], str]
 
 
-class CannotUnseal(UsageError):  # noqa: N818  (says what is the matter)
+class CannotUnseal(UsageError):
     """A sealed secret without its key."""
 
 

@@ -24,7 +24,7 @@ from matrix.configs.store import ConfigStore, DuplicateServer, StoredConfig, Unk
 from matrix.errors import UsageError
 
 
-class Refused(UsageError):  # noqa: N818  (says what is the matter)
+class Refused(UsageError):
     """The security policy refuses a config; `violations` name the rules."""
 
     def __init__(self, name: str, found: Sequence[Violation]) -> None:
@@ -34,7 +34,7 @@ class Refused(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(f"the server {name!r} is refused: {where}{first.message} [{first.rule}]")
 
 
-class Forbidden(UsageError):  # noqa: N818  (says what is the matter)
+class Forbidden(UsageError):
     """The key is a good one, and not good enough for this."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from matrix.json_access import mapping, sequence
 from matrix.lab.trace import ModelExchange, ProcessEvent, Trace
-from matrix.model import Capability, Outcome
+from matrix.model import Capability, Cell
 from matrix.redaction import redact
 
 TEXT_LIMIT = 20_000
@@ -17,15 +17,15 @@ TEXT_LIMIT = 20_000
 
 
 def evidence_of(
-    outcome: Outcome, capability: Capability, trace: Trace, hide: Callable[[Any], Any] = lambda value: value
+    cell: Cell, capability: Capability, trace: Trace, hide: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
-    """Return the evidence of one cell; times are seconds since it began. `hide` takes out what nobody is to read."""
+    """Return the evidence of one cell; times are seconds since it began. `hide` takes out what nobody is to read.
+
+    It tells what was seen, and leaves what that counts for to the outcome.
+    """
     document = {
-        "cell": outcome.cell.id,
+        "cell": cell.id,
         "question": capability.title,
-        "verdict": outcome.verdict.value,
-        "reason": outcome.reason,
-        "reproduce": outcome.reproduce,
         "model": [_exchange(each) for each in list(trace.model)],
         "server": {
             "frames": [asdict(each) for each in list(trace.frames)],

@@ -37,7 +37,7 @@ _INSTALL_SECONDS = 900
 _MARKER = ".complete"
 
 
-class EnvironmentUnavailable(MatrixError):  # noqa: N818 - a condition of this machine, not an error of ours
+class EnvironmentUnavailable(MatrixError):
     """This machine cannot have the environment; the reason is one sentence."""
 
     def __init__(self, reason: str) -> None:

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from matrix.adapters.callable import CallableInstance
-from matrix.engine.cell import Setting, execute
+from matrix.engine.cell import execute
+from matrix.engine.verbs import Setting
 from matrix.lab.lab import Lab, Wanted
+from matrix.lab.servers.stubs import load_stub
 from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
-from matrix.registry.discovery import load_stub
 from tests.engine.questions import HANG
 
 

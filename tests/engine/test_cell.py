@@ -9,8 +9,9 @@ import pytest
 from matrix.adapters.base import CannotStart
 from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
-from matrix.capabilities.verbs import ServerFault, Unsupported, expect
+from matrix.capabilities.verbs import Unsupported, expect
 from matrix.engine import cell as engine
+from matrix.errors import ServerFault
 from matrix.lab.lab import Wanted
 from matrix.lab.model.script import call
 from matrix.lab.servers.attachment import Stub

@@ -10,8 +10,8 @@ from matrix.adapters.control import control
 from matrix.capabilities.verbs import expect
 from matrix.lab.lab import Wanted
 from matrix.lab.model.script import call
+from matrix.lab.servers.stubs import load_stub
 from matrix.model import Verdict
-from matrix.registry.discovery import load_stub
 from tests.engine.questions import raising, round_trip
 
 pytestmark = pytest.mark.anyio

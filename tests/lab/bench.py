@@ -18,9 +18,9 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from matrix.lab.lab import Wanted
+from matrix.lab.servers.stubs import load_stub
 from matrix.lab.trace import Trace
 from matrix.model import REVISIONS, STATEFUL, STATELESS, TRANSPORTS
-from matrix.registry.discovery import load_stub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

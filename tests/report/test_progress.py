@@ -10,7 +10,8 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from matrix.events import Finished, Started
-from matrix.model import Outcome, Plan, Planned
+from matrix.model import Plan, Planned
+from matrix.outcome import Outcome
 from matrix.report.progress import LiveProgress, PlainProgress
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
 

@@ -41,7 +41,7 @@ _STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
 _UNAVAILABLE = (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
 
 
-class Problem(Exception):  # noqa: N818  (a response, more than an error)
+class Problem(Exception):
     """A request that is answered with a problem."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:

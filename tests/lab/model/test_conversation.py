@@ -10,17 +10,7 @@ import pytest
 
 from matrix.lab.model.conversation import Conversation, find_tool
 from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import (
-    Call,
-    Gate,
-    Script,
-    call,
-    call_unknown,
-    call_with,
-    fault,
-    say,
-    together,
-)
+from matrix.lab.model.script import Call, Gate, Script, call, call_unknown, call_with, fault, say, together
 from matrix.lab.trace import Trace
 from tests.lab.bench import HANG
 

@@ -28,7 +28,7 @@ from matrix.lab.model.script import Script, call, fault, say, together
 from matrix.lab.model.transport import CURRENT, tapped
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
-from matrix.results.files import read_matrix
+from matrix.results.reading import read_matrix
 
 pytestmark = pytest.mark.anyio
 

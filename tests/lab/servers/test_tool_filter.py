@@ -13,10 +13,10 @@ from mcp import MCPError
 from matrix.lab.lab import Wanted
 from matrix.lab.servers.real import Prepared
 from matrix.lab.servers.recorder import read_body
+from matrix.lab.servers.stubs import load_stub
 from matrix.lab.servers.tool_filter import ToolFilter, filtered
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, STATELESS
-from matrix.registry.discovery import load_stub
 from tests.lab.bench import Attached, alive, connected, pumping
 from tests.lab.servers.test_bridge import DEAF, LINE, SERVER, child_pid, ends, python
 

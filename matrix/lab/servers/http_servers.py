@@ -13,14 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from matrix.capabilities.verbs import ServerFault
-from matrix.engine.entry import MARK
+from matrix.errors import ServerFault
 from matrix.lab.servers.real import Prepared, RealServer, prepare
+from matrix.processes import MARK, mark
 
 READY_SECONDS = 60
 
 
-class Upstreams:
+class HttpServers:
     """The real HTTP servers of a worker; a context manager that ends them."""
 
     def __init__(self) -> None:
@@ -45,8 +45,7 @@ class Upstreams:
                 self._running[server.name] = _started(server)
             url = self._running[server.name][1].url
         if url is None:
-            msg = f"{server.name} is not to be had over HTTP"
-            raise ServerFault(msg)
+            raise ServerFault(f"{server.name} is not to be had over HTTP")
         return url
 
     def root(self, name: str) -> Path:
@@ -62,7 +61,7 @@ def _started(server: RealServer) -> tuple[subprocess.Popen[bytes], Prepared]:
         process = subprocess.Popen(  # noqa: S603  (the command of a pinned server)
             prepared.argv,
             cwd=prepared.cwd,
-            env={**prepared.env, MARK: os.environ.get(MARK, "")},
+            env={**prepared.env, MARK: mark()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -77,8 +76,7 @@ def _started(server: RealServer) -> tuple[subprocess.Popen[bytes], Prepared]:
     process.kill()
     process.wait()
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    msg = f"{server.name} did not come up over HTTP: {words[-1] if words else 'it said nothing'}"
-    raise ServerFault(msg)
+    raise ServerFault(f"{server.name} did not come up over HTTP: {words[-1] if words else 'it said nothing'}")
 
 
 def _free_port() -> int:
