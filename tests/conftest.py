@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
-from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -19,12 +18,12 @@ class TextSnapshot(SingleFileSnapshotExtension):
     _write_mode = WriteMode.TEXT
     file_extension = "txt"
 
-    @classmethod
-    def dirname(cls, *, test_location: PyTestLocation) -> str:
+    @staticmethod
+    def dirname(**_: object) -> str:
         return str(SNAPSHOTS)
 
-    @classmethod
-    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
+    @staticmethod
+    def get_snapshot_name(*, index: SnapshotIndex = 0, **_: object) -> str:
         return str(index)
 
 

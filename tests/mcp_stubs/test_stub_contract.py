@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from matrix.registry.discovery import find_capabilities
+from matrix.capabilities.registry import find_capabilities
 from mcp_stubs import __file__ as package
 from mcp_stubs._stub import Room, StubTool, marker, strings, tool_server
 
