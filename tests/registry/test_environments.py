@@ -205,16 +205,15 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path):
     assert not bin_path(spec).parent.exists()
 
 
-def test_an_unknown_pypi_package_is_told_in_one_sentence():
-    spec = EnvironmentSpec("tiny", pypi=("agent-matrix-no-such-package==0.0.1",))
-    with pytest.raises(EnvironmentUnavailable) as caught:
-        ensure(spec, print)
-    assert sentence(caught.value).startswith("tiny cannot be installed: ")
-
-
-@needs_npm
-def test_an_unknown_npm_package_is_told_in_one_sentence():
-    spec = EnvironmentSpec("tiny", npm=("agent-matrix-no-such-package@0.0.1",))
+@pytest.mark.parametrize(
+    "spec",
+    [
+        EnvironmentSpec("tiny", pypi=("agent-matrix-no-such-package==0.0.1",)),
+        pytest.param(EnvironmentSpec("tiny", npm=("agent-matrix-no-such-package@0.0.1",)), marks=needs_npm),
+    ],
+    ids=["pypi", "npm"],
+)
+def test_an_unknown_package_is_told_in_one_sentence(spec):
     with pytest.raises(EnvironmentUnavailable) as caught:
         ensure(spec, print)
     assert sentence(caught.value).startswith("tiny cannot be installed: ")

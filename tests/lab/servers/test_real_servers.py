@@ -44,11 +44,6 @@ CELLS = [
 HANG = 180  # seconds after which a test is given up; nothing comes near
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def install(server: PinnedServer) -> Path:
     """Install the server's environment, or skip the test with the reason why this machine cannot have it."""
     if reason := unavailable(server):
