@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from matrix.errors import BadShard, NothingToAsk, UnknownCell, UnknownName
-from matrix.model import ANY_REVISION, CONTROL, TRANSPORTS, Agent, Capability, Cell, Plan, Planned, Server, Verdict
+from matrix.model import (
+    ANY_REVISION,
+    CONTROL,
+    Agent,
+    Capability,
+    Cell,
+    Plan,
+    Planned,
+    Server,
+    ServerKind,
+    Transport,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ def server_labels(capability: Capability) -> tuple[str, ...]:
 def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[Cell]:
     if capability.real:
         for server in servers.values():
-            if server.kind == "real":
+            if server.kind is ServerKind.REAL:
                 for transport in server.transports:
                     if transport in capability.transports:
                         yield Cell("", capability.id, (server.name,), transport, ANY_REVISION)
@@ -196,7 +208,7 @@ class _Decision:
         return Planned(cell) if reason is None else Planned(cell, Verdict.SKIPPED, reason)
 
     def _lacking(self, cell: Cell, server: Server) -> str | None:
-        if server.kind == "real" and server.name in self._machine.servers:
+        if server.kind is ServerKind.REAL and server.name in self._machine.servers:
             return self._machine.servers[server.name]
         if self._capabilities[cell.capability].probes and server.unprobed is not None:
             return f"{server.name}: {server.unprobed}"
@@ -216,7 +228,7 @@ def _check(
     _known("agent", filters.agents, [agent.name for agent in agents], "list agents")
     _known("server", filters.servers, [each.name for each in servers], "configs list" if stored else "list servers")
     _known("capability", filters.capabilities, [each.id for each in capabilities], "list capabilities")
-    _known("transport", filters.transports, TRANSPORTS)
+    _known("transport", filters.transports, tuple(Transport))
     _known("revision", filters.revisions, sorted({cell.revision for cell in cells}))
     for pattern in filters.cells:
         if not any(cell.matches(pattern) for cell in cells):

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from matrix.lab.model.protocols.base import OfferedTool, ShownResult
-from matrix.lab.model.script import Turn
-from matrix.lab.trace import ModelExchange, Trace
+from matrix.lab.records import ModelExchange, OfferedTool, ShownResult
+from matrix.lab.script import Turn
+from matrix.lab.trace import Trace
 from matrix.model import NativeProbe, Probe
 
 T = TypeVar("T")

@@ -166,7 +166,7 @@ def test_an_owner_changes_what_the_file_names_and_keeps_the_rest(tmp_path: Path)
     ("text", "says"),
     [
         ("[rules]\nname-from = true\n", "rules.name-from: is no rule"),
-        ("[arguments]\nlenght = 5\n", "arguments.lenght: is no key of a policy"),
+        ("[arguments]\nlenght = 5\n", "arguments.lenght: unknown key (the nearest is 'length')"),
         ("[arguments]\nlength = -5\n", "arguments.length: "),
         ('[arguments]\nlength = "5"\n', "arguments.length: "),
         ('[names]\nserver = "["\n', "names.server: is no regular expression"),
@@ -175,7 +175,7 @@ def test_an_owner_changes_what_the_file_names_and_keeps_the_rest(tmp_path: Path)
         ('[command]\nunresolved = "maybe"\n', "command.unresolved: "),
         ("rules = 5\n", "rules: "),
         ('[interpreters.npx]\nruns = { bun = "bun" }\n', "interpreters.npx.runs: 'bun' is none of the interpreters"),
-        ("[rules\n", "is no valid TOML"),
+        ("[rules\n", "line 1: is no valid TOML"),
     ],
 )
 def test_a_policy_that_cannot_be_one_is_refused_with_file_and_key(tmp_path: Path, text: str, says: str) -> None:

@@ -153,6 +153,29 @@ def test_two_processes_that_want_the_same_environment_build_it_once(wheel):
     assert output(spec) == "works"
 
 
+def test_the_lock_of_a_process_that_was_killed_is_free(wheel):
+    spec = EnvironmentSpec("tiny", pypi=(str(wheel),))
+    code = (
+        "import sys; from matrix.registry import environments as e; "
+        "spec = e.EnvironmentSpec('tiny', pypi=(sys.argv[1],)); "
+        "lock = e._locked(spec, print); lock.__enter__(); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(wheel)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        told = []
+
+        def progress(line):
+            told.append(line)
+            if line.startswith("waiting"):
+                holder.kill()
+
+        ensure(spec, progress)
+    assert told[0] == "waiting for another process that installs tiny"
+    assert told[1].startswith("installing ")
+    assert output(spec) == "works"
+
+
 def test_a_half_built_environment_is_removed_and_rebuilt(wheel):
     spec = EnvironmentSpec("tiny", pypi=(str(wheel),))
     rubbish = bin_path(spec) / "rubbish"

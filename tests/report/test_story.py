@@ -90,7 +90,7 @@ EVIDENCE: dict[str, Any] = {
         ],
     },
     "agent": [{"at": 0.8, "run": 1, "error": None, "answer": "done"}],
-    "notes": ["the server was asked to end"],
+    "notes": [{"kind": "server-fault", "text": "the server was asked to end"}],
 }
 
 
@@ -106,6 +106,10 @@ def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: Snaps
     nothing = {"frames": [], "http": [], "processes": []}
     evidence = {**EVIDENCE, "model": [], "server": nothing, "agent": [], "notes": []}
     assert tell(outcome(OUTCOME.cell.id), evidence) + "\n" == snapshot(name="story_empty")
+
+
+def test_the_notes_of_evidence_from_before_they_had_kinds_are_told_as_well() -> None:
+    assert changed(notes=["the server was asked to end"]) == tell(OUTCOME, EVIDENCE)
 
 
 def test_why_a_verdict_was_expected_is_told() -> None:
