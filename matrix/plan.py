@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, CONTROL, TRANSPORTS, Agent, Capability, Cell, Plan, Planned, Server, Verdict
+from matrix.errors import BadShard, NothingToAsk, UnknownCell, UnknownName
+from matrix.model import (
+    ANY_REVISION,
+    CONTROL,
+    Agent,
+    Capability,
+    Cell,
+    Plan,
+    Planned,
+    Server,
+    ServerKind,
+    Transport,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,18 @@ class Filters:
     def narrow(self) -> bool:
         """Whether anything is left out."""
         return self != Filters()
+
+    def options(self) -> Iterable[tuple[str, str]]:
+        """Yield the options of the command line that say this, each with its value."""
+        given = {
+            "--agent": self.agents,
+            "--server": self.servers,
+            "--transport": self.transports,
+            "--capability": self.capabilities,
+            "--revision": self.revisions,
+            "--cell": self.cells,
+        }
+        return ((option, value) for option, values in given.items() for value in values)
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,7 @@ def selected(cells: Sequence[Cell], filters: Filters) -> list[Cell]:
     """
     asked = {cell for cell in cells if _wanted(cell, filters)}
     if not asked:
-        raise UsageError(_nothing_left(filters))
+        raise NothingToAsk(filters.options())
     columns = {cell.column for cell in asked}
     return [cell for cell in cells if cell in asked or (cell.agent == CONTROL and cell.column in columns)]
 
@@ -116,14 +139,8 @@ def read_shard(text: str) -> tuple[int, int]:
     """Read `I/N`. Raises UsageError."""
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8")
+        raise BadShard(text)
     return int(part), int(parts)
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return `; did you mean …?` with the nearest names, or nothing."""
-    close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def server_labels(capability: Capability) -> tuple[str, ...]:
@@ -138,7 +155,7 @@ def server_labels(capability: Capability) -> tuple[str, ...]:
 def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[Cell]:
     if capability.real:
         for server in servers.values():
-            if server.kind == "real":
+            if server.kind is ServerKind.REAL:
                 for transport in server.transports:
                     if transport in capability.transports:
                         yield Cell("", capability.id, (server.name,), transport, ANY_REVISION)
@@ -191,7 +208,7 @@ class _Decision:
         return Planned(cell) if reason is None else Planned(cell, Verdict.SKIPPED, reason)
 
     def _lacking(self, cell: Cell, server: Server) -> str | None:
-        if server.kind == "real" and server.name in self._machine.servers:
+        if server.kind is ServerKind.REAL and server.name in self._machine.servers:
             return self._machine.servers[server.name]
         if self._capabilities[cell.capability].probes and server.unprobed is not None:
             return f"{server.name}: {server.unprobed}"
@@ -211,30 +228,14 @@ def _check(
     _known("agent", filters.agents, [agent.name for agent in agents], "list agents")
     _known("server", filters.servers, [each.name for each in servers], "configs list" if stored else "list servers")
     _known("capability", filters.capabilities, [each.id for each in capabilities], "list capabilities")
-    _known("transport", filters.transports, TRANSPORTS)
+    _known("transport", filters.transports, tuple(Transport))
     _known("revision", filters.revisions, sorted({cell.revision for cell in cells}))
     for pattern in filters.cells:
         if not any(cell.matches(pattern) for cell in cells):
-            raise UsageError(f"no cell is called {pattern!r}{nearest(pattern, [cell.id for cell in cells])}")
+            raise UnknownCell(pattern, [cell.id for cell in cells])
 
 
 def _known(noun: str, patterns: Sequence[str], names: Sequence[str], listed: str | None = None) -> None:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            mend = f"; there are {', '.join(names)}"
-            if listed is not None:
-                mend = f"{nearest(pattern, names)}; see `python -m matrix {listed}`"
-            raise UsageError(f"no {noun} is called {pattern!r}{mend}")
-
-
-def _nothing_left(filters: Filters) -> str:
-    given = {
-        "--agent": filters.agents,
-        "--server": filters.servers,
-        "--transport": filters.transports,
-        "--capability": filters.capabilities,
-        "--revision": filters.revisions,
-        "--cell": filters.cells,
-    }
-    used = " ".join(f"{option} {value!r}" for option, values in given.items() for value in values)
-    return f"no cell is left to ask by {used}: each exists, but no capability asks for them together; drop one"
+            raise UnknownName(noun, pattern, names, listed)

@@ -30,7 +30,7 @@ Outcome = str | types.CallToolResult | Sequence[types.ContentBlock]
 Handler = Callable[[Context, dict[str, Any]], Awaitable[Outcome]]
 
 STDERR: ContextVar[TextIO] = ContextVar("STDERR", default=sys.stderr)
-"""Where a stub writes its diagnostics: this process's stderr when it runs alone, its own pump's in a lab."""
+"""Where a stub writes its diagnostics: this process's stderr when it runs alone, its own bridge's in a lab."""
 
 
 class Died(BaseException):
@@ -163,6 +163,15 @@ def strings(*names: str) -> dict[str, Any]:
         "type": "object",
         "properties": {name: {"type": "string"} for name in names},
         "required": list(names),
+    }
+
+
+def described(required: Sequence[str], **properties: tuple[str, str]) -> dict[str, Any]:
+    """Return the schema of an object whose properties each have a type and a description."""
+    return {
+        "type": "object",
+        "properties": {name: {"type": kind, "description": text} for name, (kind, text) in properties.items()},
+        "required": list(required),
     }
 
 

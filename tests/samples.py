@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from matrix.model import ANY_REVISION, CONTROL, STATEFUL, Agent, Capability, Cell, Server, Severity, Verdict
+from matrix.model import (
+    ANY_REVISION,
+    CONTROL,
+    STATEFUL,
+    Agent,
+    Capability,
+    Cell,
+    Server,
+    ServerKind,
+    Severity,
+    Transport,
+    Verdict,
+)
+from matrix.origin import Registration, RegistrationKind
 from matrix.outcome import CapabilityHeader, Outcome, RunHeader
+
+A_TEST = Registration(RegistrationKind.FOLDER, "a test")
 
 
 def agent(name: str, **more: Any) -> Agent:
-    return Agent(name=name, origin=f"a test's {name}", target=f"{name}:create_agent", **more)
+    return Agent(name=name, registration=A_TEST, target=f"{name}:create_agent", **more)
 
 
 def stub(name: str, **more: Any) -> Server:
-    return Server(name, f"A stub called {name}.", "stub", **more)
+    return Server(name, f"A stub called {name}.", ServerKind.STUB, **more)
 
 
 def real(name: str, *transports: str) -> Server:
-    return Server(name, f"A real server called {name}.", "real", transports, (ANY_REVISION,))
+    return Server(
+        name, f"A real server called {name}.", ServerKind.REAL, tuple(map(Transport, transports)), (ANY_REVISION,)
+    )
 
 
 def capability(capability_id: str, *servers: str, severity: str = "core", **more: Any) -> Capability:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.lab.servers.real import unavailable
+from matrix.lab.servers.prepare import unavailable
 from matrix.registry import environments
 from matrix.registry.discovery import real_servers_file
 from matrix.registry.environments import EnvironmentUnavailable

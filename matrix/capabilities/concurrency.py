@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, expect
-from matrix.lab.model.script import Gate, Turn, call, say, together
+from matrix.lab.script import Gate, Turn, call, say, together
 from matrix.model import STATEFUL, STATELESS
 
 MANY = 16

@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from matrix.lab.model.protocols.base import OfferedTool, ShownResult
-from matrix.lab.model.script import Turn
-from matrix.lab.trace import ModelExchange, Trace
+from matrix.lab.records import ModelExchange, OfferedTool, ShownResult
+from matrix.lab.script import Turn
+from matrix.lab.trace import Trace
 from matrix.model import NativeProbe, Probe
 
 T = TypeVar("T")
 
 
-class Unmet(Exception):  # noqa: N818  (a verdict about the agent, not an error of ours)
+class Unmet(Exception):
     """An expectation was not met; the text is the verdict's reason, one sentence."""
 
 
-class Unsupported(Exception):  # noqa: N818  (a verdict)
+class Unsupported(Exception):
     """The agent was probed and has no such feature; the text says how that showed."""
 
 

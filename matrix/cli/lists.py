@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from matrix.errors import UsageError
+from matrix.errors import UnknownName
 
 
 @click.command("list")
@@ -35,14 +35,11 @@ def list_(what: str, as_json: bool) -> None:
 def explain(capability: str) -> None:
     """Say what a pass of CAPABILITY means, why it matters, and how it is checked."""
     from matrix.capabilities.registry import find_capabilities  # noqa: PLC0415
-    from matrix.plan import nearest  # noqa: PLC0415
     from matrix.report import catalogue  # noqa: PLC0415
 
     known = {each.id: each for each in find_capabilities()}
     if capability not in known:
-        raise UsageError(
-            f"no capability is called {capability!r}{nearest(capability, known)}; see `matrix list capabilities`"
-        )
+        raise UnknownName("capability", capability, known, "list capabilities")
     click.echo(catalogue.explain(known[capability]))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.errors import UsageError
+from matrix.errors import IncompleteRun, UnknownCell
 
 if TYPE_CHECKING:
     from matrix.outcome import Matrix, Outcome
@@ -31,13 +31,10 @@ def show(cell: str, output: Path) -> None:
 
 def _cells(text: str, matrix: Matrix) -> list[Outcome]:
     """Return the outcomes whose cell has this id, or matches it as a glob. Raises UsageError where there is none."""
-    from matrix.plan import nearest  # noqa: PLC0415
-
     exact = [each for each in matrix.outcomes if each.cell.id == text]
     found = exact or [each for each in matrix.outcomes if each.cell.matches(text)]
     if not found:
-        close = nearest(text, [each.cell.id for each in matrix.outcomes])
-        raise UsageError(f"this run has no cell {text!r}{close}")
+        raise UnknownCell(text, [each.cell.id for each in matrix.outcomes], "this run has no cell {cell!r}")
     return found
 
 
@@ -54,7 +51,7 @@ def report(file: Path, form: str, publish: Path | None) -> None:
     matrix = read_matrix(file).in_order()
     if publish is not None:
         if not matrix.complete:
-            raise UsageError(f"{file} is of a run that did not end; only a complete matrix is published")
+            raise IncompleteRun(file, "only a complete matrix is published")
         public = published(matrix)
         write_complete(publish, public)
         write_page(publish, markdown.render(public))

@@ -25,7 +25,7 @@ VERSION_TABLE = "mcp_configs_version"
 _WRITE = "matrix_write"
 
 
-class DatabaseBusy(MatrixError):  # noqa: N818  (says what is the matter)
+class DatabaseBusy(MatrixError):
     """Somebody else has been writing for longer than we wait."""
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from matrix.configs.assigned import Assigned, Resolved, Resolver, read_assigned
 from matrix.errors import ServerFault, UsageError
-from matrix.model import ANY_REVISION, Cell, Probe, Server
+from matrix.model import ANY_REVISION, Cell, Probe, Server, ServerKind, Transport
 from matrix.outcome import ConfigsHeader, RunHeader
 from matrix.placeholders import fill
 from matrix.processes import MARK, mark
@@ -62,7 +62,7 @@ class ConfigStore:
     def servers(self) -> tuple[Server, ...]:
         """Return the servers as a plan has them."""
         return tuple(
-            Server(label, each.summary, "real", (each.transport,), (ANY_REVISION,), each.unprobed)
+            Server(label, each.summary, ServerKind.REAL, (Transport(each.transport),), (ANY_REVISION,), each.unprobed)
             for label, each in self.read.servers.items()
         )
 
@@ -117,7 +117,7 @@ class ResolvingServers:
         except UsageError as problem:
             raise ServerFault(f"{server.name}: {problem}") from problem
         tools = ToolFilter(server.include, server.exclude)
-        if server.transport == "stdio":
+        if server.transport == Transport.STDIO:
             return _started(resolved, root, tools)
         return HttpServer(str(resolved.url), resolved.headers, private=True, tools=tools)
 

@@ -13,14 +13,17 @@ from matrix.engine.evidence import evidence_of
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.engine.verbs import Setting, Verbs
 from matrix.errors import ServerFault
-from matrix.lab.servers.attachment import LAB_FAULT, SERVER_FAULT
+from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import Capability, Cell, Verdict
+from matrix.model import Capability, Cell, Transport, Verdict
 from matrix.outcome import Blame, Outcome
 from matrix.redaction import one_sentence
 
 LEFTOVER_SECONDS = 1.0
 """How long what a command has left behind may take to end before the evidence notes it."""
+
+
+_BLAMED_FOR = {NoteKind.LAB_FAULT: Blame.MATRIX, NoteKind.SERVER_FAULT: Blame.SERVER}
 
 
 @dataclass(frozen=True)
@@ -92,27 +95,23 @@ class Execution:
         setting, cell = self._setting, self._cell
         root = setting.lab.folder / f"root-{self._key}"
         root.mkdir()
-        wanted = await asyncio.to_thread(setting.wanted, cell, self._capability, root)
-        opening = setting.lab.open(self._key, self.trace, wanted, cell.transport, cell.revision)
+        servers = await asyncio.to_thread(setting.servers, cell, self._capability, root)
+        opening = setting.lab.open(self._key, self.trace, servers, Transport(cell.transport), cell.revision)
         return Verbs(cell, setting, self.trace, self._key, root, await setting.lab.call(opening))
 
     async def _tear_down(self, work: asyncio.Future[Any]) -> None:
         await cancelled(work)
         if self._verbs is not None:
             with suppress(Exception):
-                left = await self._verbs.leftovers(LEFTOVER_SECONDS)
-                self.trace.notes += [f"left running after the run: {name}" for name in left]
+                for name in await self._verbs.leftovers(LEFTOVER_SECONDS):
+                    self.trace.note(NoteKind.LEFTOVER, f"left running after the run: {name}")
             await self._verbs.close()
         await torn_down(self._setting.lab.call(self._setting.lab.close(self._key)))
 
     def _fault(self) -> Judged | None:
         """Return what makes a red cell our fault, or the server's, and no agent's."""
-        for note in self.trace.notes:
-            if note.startswith(LAB_FAULT):
-                return Judged(Verdict.ERRORED, note, Blame.MATRIX)
-            if note.startswith(SERVER_FAULT):
-                return Judged(Verdict.ERRORED, note, Blame.SERVER)
-        return None
+        note = next(iter(self.trace.faults()), None)
+        return None if note is None else Judged(Verdict.ERRORED, note.text, _BLAMED_FOR[note.kind])
 
     def _what_was_pending(self) -> str:
         calls = [call for call in self.trace.calls() if call.ended is None]

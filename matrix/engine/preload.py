@@ -5,14 +5,17 @@ workers: the parent decides when an interrupted run ends. It is held back until 
 """
 
 import importlib
+import os
 import signal
+
+from matrix.capabilities.registry import find_capabilities
+from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS
 
 if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-from matrix.capabilities.registry import find_capabilities
-
+if os.environ.pop(SAFE_PATH_IS_OURS, None):
+    del os.environ[SAFE_PATH]
 find_capabilities()
 for _name in (
     "jsonschema",

@@ -13,12 +13,13 @@ from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Ta
 from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet
 from matrix.engine.tasks import cancelled, ended, torn_down
-from matrix.lab.lab import Lab, Wanted
+from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import Script, Turn
 from matrix.lab.model.transport import CURRENT
-from matrix.lab.trace import RunRecord, Trace
+from matrix.lab.records import OfferedTool, RunRecord
+from matrix.lab.script import Script, Turn
+from matrix.lab.servers.spec import ServerSpec
+from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, NativeProbe, Probe
 
 T = TypeVar("T")
@@ -29,14 +30,14 @@ _SHOWN_TOOLS = 8
 class Setting:
     """What a worker has at hand for every cell of its agent.
 
-    `wanted` returns the servers that a cell wants, and lays the files of real ones in the given folder; `probes`
+    `servers` returns the servers that a cell is to have, and lays the files of real ones in the given folder; `probes`
     the calls with known answers, with a token in them. `headers` are those that HTTP servers are configured with.
     """
 
     lab: Lab
     agent: Agent
     start: Starter
-    wanted: Callable[[Cell, Capability, Path], Sequence[Wanted]]
+    servers: Callable[[Cell, Capability, Path], Sequence[ServerSpec]]
     probes: Callable[[Cell, str, Path], Sequence[Probe]]
     group_size: int = 1
     headers: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -22,18 +22,18 @@ from matrix.capabilities.registry import find_capabilities
 from matrix.engine.cell import execute
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
 from matrix.engine.verbs import Setting
-from matrix.lab.lab import Lab, Wanted
+from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
 from matrix.lab.model.live import recorded
 from matrix.lab.model.protocols.base import WireResponse
-from matrix.lab.model.transport import tapped
-from matrix.lab.servers.real import Prepared
+from matrix.lab.model.transport import intercepted
+from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
-from matrix.model import Capability, Cell, Probe
+from matrix.model import Capability, Cell, Probe, Transport
 from matrix.plan import server_labels
 from matrix.processes import end_marked, mark
-from matrix.registry.discovery import Broken
-from matrix.sources import HttpServer, OpenServers, RealServer
+from matrix.registry.importing import Broken
+from matrix.sources import HttpServer, OpenServers
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""
@@ -60,7 +60,7 @@ def main(job: Job, pipe: Connection) -> None:
         try:
             lab = stack.enter_context(Lab())
             worker = Worker(job, pipe, lab, servers, start(lab.folder))
-            with recorded() if live else tapped(worker.play, _router(services)):
+            with recorded() if live else intercepted(worker.play, _router(services)):
                 pipe.send(Ready())
                 asyncio.run(worker.serve())
         except Exception as problem:  # noqa: BLE001  (the parent has to be told)
@@ -91,7 +91,7 @@ class Worker:
         self._lab = lab
         self._servers = servers
         self._capabilities = {each.id: each for each in find_capabilities()}
-        self._setting = Setting(lab, job.agent, start, self._wanted, self._probes, headers=HEADERS, hide=servers.hide)
+        self._setting = Setting(lab, job.agent, start, self._attached, self._probes, headers=HEADERS, hide=servers.hide)
         self._sending = threading.Lock()
 
     def play(self, conversation: Conversation, path: str, body: bytes) -> Awaitable[WireResponse]:
@@ -126,33 +126,20 @@ class Worker:
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 
-    def _wanted(self, cell: Cell, capability: Capability, root: Path) -> Sequence[Wanted]:
-        headers: Mapping[str, str] = HEADERS if cell.transport != "stdio" else {}
+    def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
+        headers: Mapping[str, str] = {} if cell.transport == Transport.STDIO else HEADERS
         if capability.together and self._job.shared is not None:
-            return [Wanted(capability.servers[0], upstream=self._job.shared, headers=headers)]
+            return [ServerSpec(capability.servers[0], HttpServer(self._job.shared), headers)]
         if capability.real:
-            return [_real(cell.server, self._servers.attach(cell, root), headers)]
+            server = self._servers.attach(cell, root)
+            return [ServerSpec(cell.server, server, {} if server.private else headers)]
         return [
-            Wanted(label, load_stub(name), headers=headers)
+            ServerSpec(label, StubServer(load_stub(name)), headers)
             for label, name in zip(server_labels(capability), capability.servers, strict=True)
         ]
 
     def _probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
         return self._servers.probes(cell, token, root, f"{self._lab.url}/site")
-
-
-def _real(name: str, server: RealServer, headers: Mapping[str, str]) -> Wanted:
-    if isinstance(server, HttpServer):
-        return Wanted(
-            name,
-            upstream=server.url,
-            upstream_headers=server.headers,
-            headers={} if server.private else headers,
-            private=server.private,
-            tools=server.tools,
-        )
-    prepared = Prepared(server.argv, server.env, server.cwd)
-    return Wanted(name, prepared=prepared, private=server.private, tools=server.tools)
 
 
 def _router(services: Any) -> Callable[[respx.MockRouter], None] | None:

@@ -12,7 +12,6 @@ an interrupted build left behind is removed and built anew.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -22,12 +21,14 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from filelock import FileLock, Timeout
 
+from matrix.environment_spec import EnvironmentSpec
 from matrix.errors import MatrixError
 
 if TYPE_CHECKING:
@@ -37,32 +38,12 @@ _INSTALL_SECONDS = 900
 _MARKER = ".complete"
 
 
-class EnvironmentUnavailable(MatrixError):  # noqa: N818 - a condition of this machine, not an error of ours
+class EnvironmentUnavailable(MatrixError):
     """This machine cannot have the environment; the reason is one sentence."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-@dataclass(frozen=True)
-class EnvironmentSpec:
-    """What is installed together: exact pins of PyPI (`name==1.0`) and of npm (`name@1.0`).
-
-    `python` is the version that the virtual environment needs (`3.12`), or None for that of this process.
-    Where both kinds are given, the npm packages run with the Node.js that the PyPI packages may bring along.
-    """
-
-    name: str
-    pypi: tuple[str, ...] = ()
-    npm: tuple[str, ...] = ()
-    python: str | None = None
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
-            raise ValueError(f"{self.name!r} cannot be the name of a folder")
-        if not (self.pypi or self.npm):
-            raise ValueError(f"the environment {self.name!r} names no package")
 
 
 def ensure(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Path:
@@ -79,7 +60,7 @@ def ensure(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Path:
         folder = _folder(spec)
         if not installed(spec):
             shutil.rmtree(folder, ignore_errors=True)
-            progress(f"installing {' '.join((*spec.pypi, *spec.npm))} (kept for the next run)")
+            progress(f"installing {' '.join(spec.packages)} (kept for the next run)")
             _build(spec, folder)
     return folder
 
@@ -129,21 +110,23 @@ def _python(spec: EnvironmentSpec) -> Path:
 def _locked(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Generator[None]:
     """Hold the environment's lock; the system releases it even where its holder is killed."""
     path = _folder(spec).with_suffix(".lock")
+    lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress(f"waiting for another process that installs {spec.name}")
+            lock.acquire()
     except OSError as error:
         raise EnvironmentUnavailable(
             f"{spec.name} cannot be installed, because its cache cannot be written to "
             f"({error.strerror}); AGENT_MATRIX_CACHE names another folder."
         ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"waiting for another process that installs {spec.name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _build(spec: EnvironmentSpec, folder: Path) -> None:
@@ -261,18 +244,29 @@ _NPM_CAUSES = (
 )
 
 
+_NODE_REFUSED = re.compile(r"Not compatible with your version of node/npm: (\S+)")
+_NODE_NEEDED = re.compile(r'Required: \{[^{}]*?"node": ?"([^"]+)"')
+_NODE_HERE = re.compile(r'Actual: \{[^{}]*?"node": ?"([^"]+)"')
+_PREFIX = re.compile(r"^\W*(?:(?:npm )?(?:error|err!)|cause)\b:?\s*", re.IGNORECASE)
+_ADDRESS = re.compile(r"\(?[`'\"]?\b\w++://[^\s`'\")]+[`'\"]?\)?")
+_ASIDE = re.compile(r"a complete log|code |hint|warning|\[notice", re.IGNORECASE)
+
+
 def _complaint(output: str) -> str:
     """Reduce an installer's output to the one sentence that names the cause, without any address in it."""
-    engine = re.search(r"Not compatible with your version of node/npm: (\S+).*?Required: (\{.*?\})", output, re.DOTALL)
-    if engine:
-        needed = json.loads(engine[2])
-        actual = re.search(r'"node": ?"([^"]+)"', output[engine.end() :])
-        has = f", and this machine has {actual[1]}" if actual else ""
-        return f"{engine[1]} needs Node.js {needed.get('node', needed)}{has}."
+    if found := _NODE_REFUSED.search(output):
+        return _other_node(found[1], output[found.end() :])
     for cause in _NPM_CAUSES:
         if found := cause.search(output):
             return f"{found[1]}."
     return _last_meaningful(output)
+
+
+def _other_node(package: str, said: str) -> str:
+    """Return what npm says of a package that needs another Node.js than there is here."""
+    needed, actual = _NODE_NEEDED.search(said), _NODE_HERE.search(said)
+    has = f", and this machine has {actual[1]}" if actual else ""
+    return f"{package} needs {f'Node.js {needed[1]}' if needed else 'another Node.js'}{has}."
 
 
 def _last_meaningful(output: str) -> str:
@@ -280,9 +274,6 @@ def _last_meaningful(output: str) -> str:
     # Older versions of uv draw that chain as a tree, and wrap its lines.
     tree = output.rpartition("╰─▶")[2].partition("\n\n")[0] if "╰─▶" in output else None
     lines = [tree] if tree else output.splitlines()
-    prefix = re.compile(r"^\W*(?:(?:npm )?(?:error|err!)|cause)\b:?\s*", re.IGNORECASE)
-    address = re.compile(r"\(?[`'\"]?\w+://[^\s`'\")]+[`'\"]?\)?")
-    plain = [" ".join(address.sub("", prefix.sub("", line.strip())).split()) for line in lines]
-    noise = re.compile(r"a complete log|code |hint|warning|\[notice", re.IGNORECASE)
-    told = [line for line in plain if " " in line and not noise.match(line)]
+    plain = [" ".join(_ADDRESS.sub("", _PREFIX.sub("", line.strip())).split()) for line in lines]
+    told = [line for line in plain if " " in line and not _ASIDE.match(line)]
     return (told[-1] if told else "the installer failed without saying why").rstrip(". :") + "."

@@ -29,7 +29,7 @@ def tell(outcome: Outcome, evidence: Mapping[str, Any] | None) -> str:
         f"  {evidence['question']}",
         "",
         *(f"{at:8.3f}  {text}" for at, _, text in sorted(told, key=lambda entry: (entry[0], entry[1]))),
-        *(f"    note  {note}" for note in evidence["notes"]),
+        *(f"    note  {_note(note)}" for note in evidence["notes"]),
         "",
         *_verdict(outcome),
         f"again: {outcome.reproduce}",
@@ -122,6 +122,11 @@ def _agent(run: Mapping[str, Any]) -> str:
     if run["error"] is not None:
         return f"agent    run {run['run']} raised {_short(run['error'])}"
     return f"agent    run {run['run']} returned {_short(run['answer'] or '')}"
+
+
+def _note(note: Mapping[str, Any] | str) -> str:
+    """Return a note's text; in evidence of before schema version 2 a note is its text."""
+    return note if isinstance(note, str) else note["text"]
 
 
 def _json(value: Any) -> str:

@@ -73,8 +73,10 @@ class News:
 
 def judged(outcome: Outcome) -> str:
     """Return an outcome's verdict in words, with whose fault it is where it is nobody's of that row."""
-    blame = _IN_WORDS.get(outcome.blamed_on) if outcome.verdict is Verdict.ERRORED else None
-    return f"{outcome.verdict.value} ({blame})" if blame else outcome.verdict.value
+    blame = outcome.blamed_on
+    if outcome.verdict is not Verdict.ERRORED or blame is None or blame not in _IN_WORDS:
+        return outcome.verdict.value
+    return f"{outcome.verdict.value} ({_IN_WORDS[blame]})"
 
 
 def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:

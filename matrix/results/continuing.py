@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeVar
 
-from matrix.errors import UsageError
+from matrix.errors import IncompleteRun, ShardsDisagree
 from matrix.model import Verdict
 from matrix.outcome import ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
 
@@ -77,13 +77,11 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
     outcomes: dict[str, Outcome] = {}
     for path, matrix in shards:
         if not matrix.complete:
-            raise UsageError(f"{path} is of a run that did not end; run that shard again, with --resume")
+            raise IncompleteRun(path, "run that shard again, with --resume")
         for outcome in matrix.outcomes:
             known = outcomes.setdefault(outcome.cell.id, outcome)
             if known.verdict is not outcome.verdict:
-                raise UsageError(
-                    f"{path} says {outcome.verdict.value} of {outcome.cell.id}, another file {known.verdict.value}"
-                )
+                raise ShardsDisagree(path, outcome.cell.id, outcome.verdict.value, known.verdict.value)
     headers = [matrix.header for _, matrix in shards]
     header = replace(
         headers[0],

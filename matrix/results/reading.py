@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from matrix.errors import ConfigurationError, UsageError
+from matrix.errors import ConfigurationError, NoEvidence, NoResults
 from matrix.json_access import mapping
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.results import schema, version1
@@ -33,12 +33,11 @@ def read_matrix(path: Path) -> Matrix:
     if not old and first.get("schema") != schema.SCHEMA_VERSION:
         known = f"{version1.SCHEMA_VERSION} and {schema.SCHEMA_VERSION}"
         raise ConfigurationError(path, 1, f"has schema {first.get('schema')!r}; this version reads {known}")
-    upgrade: Callable[[Mapping[str, Any]], Mapping[str, Any]] = version1.upgraded if old else dict
     header: RunHeader | None = None
     outcomes: dict[str, Outcome] = {}
     complete = False
     for number, document in enumerate(documents, start=1):
-        line = _line(path, number, upgrade(document))
+        line = _line(path, number, version1.upgraded(document) if old else document)
         complete = isinstance(line, schema.FooterLine)
         if isinstance(line, schema.HeaderLine):
             header = line.header()
@@ -56,7 +55,7 @@ def read_evidence(folder: Path, outcome: Outcome) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise UsageError(f"the evidence {path} cannot be read; run the cell again: {outcome.reproduce}") from problem
+        raise NoEvidence(path, outcome.reproduce) from problem
 
 
 @cache
@@ -80,9 +79,7 @@ def _read_lines(path: Path) -> list[Mapping[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
-        raise UsageError(
-            f"cannot read {path}: {problem.strerror}; name the {FILE_NAME} of a run, or its folder"
-        ) from problem
+        raise NoResults(path, problem, FILE_NAME) from problem
     except UnicodeDecodeError as problem:
         raise ConfigurationError(path, None, f"is not the {FILE_NAME} of a run: no UTF-8") from problem
     documents: list[Mapping[str, Any]] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from matrix.errors import UsageError
+from matrix.errors import CannotWrite
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.results.command import portable
@@ -120,4 +120,4 @@ def _writing_to(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as problem:
-        raise UsageError(f"cannot write to {folder}: {problem.strerror or problem}; name another folder") from problem
+        raise CannotWrite(folder, problem) from problem

@@ -21,7 +21,7 @@ def test_agents_are_listed_with_those_that_are_broken(project: Path, matrix: Mat
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["control", "cli", "sofia", "stan", "typo"]
     assert "broken: the command 'no-such-program-anywhere' is not on PATH; install it, or correct" in out
-    assert "broken: fabric: Extra inputs are not permitted; correct `fabric` in" in out
+    assert "broken: fabric: unknown key (the nearest is 'factory'); correct `fabric` in" in out
 
 
 @pytest.mark.parametrize("what", ["agents", "servers", "capabilities"])

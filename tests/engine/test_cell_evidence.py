@@ -8,8 +8,8 @@ import pytest
 
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import expect
-from matrix.lab.lab import Wanted
-from matrix.lab.model.script import call
+from matrix.lab.script import call
+from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
 from matrix.model import Verdict
 from tests.engine.questions import raising, round_trip
@@ -51,11 +51,11 @@ async def test_headers_and_variables_that_are_secret_are_not_in_the_evidence(put
     headers = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": SECRET, "X-Plain": "kept"}
 
     def over_http(*_):
-        return [Wanted("echo", load_stub("echo"), headers=headers)]
+        return [ServerSpec("echo", StubServer(load_stub("echo")), headers=headers)]
 
     def over_stdio(*_):
         env = {"SOME_API_KEY": SECRET, "DATABASE_URL": f"postgres://me:{SECRET}@db"}
-        return [Wanted("echo", load_stub("echo"), env=env)]
+        return [ServerSpec("echo", StubServer(load_stub("echo")), env=env)]
 
     http = await put(round_trip, control, transport="http", wanted=over_http)
     stdio = await put(round_trip, control, wanted=over_stdio)

@@ -38,7 +38,7 @@ KEPT_APART = {"name", "agents", "legacy"}
 """Fields that are no columns: who the server is, who has it, and what only the old tables have a place for."""
 
 
-class Unmappable(Exception):  # noqa: N818  (a state of a row)
+class Unmappable(Exception):
     """A row that no config can be made of; its text says why, and how to mend it."""
 
 

@@ -1,8 +1,7 @@
-"""Where the move stands: migration, modes, reads, differences, errors; as text and for Prometheus."""
+"""Where the move stands: migration, modes, reads, differences, errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -11,11 +10,10 @@ from tabulate import tabulate
 
 from matrix.configs.database import has_legacy_tables
 from matrix.configs.migration import journal
-from matrix.configs.rollout.modes import AgentProgress, Mode, progress
+from matrix.configs.rollout.modes import AgentProgress, progress
 from matrix.configs.schema import CONFIGS, DIFFERENCES, SERVERS
 from matrix.redaction import encodable
 
-_STATES = ("none", journal.MIGRATED, journal.ROLLED_BACK)
 _SHOWN = 20
 
 
@@ -101,52 +99,3 @@ def _migration(status: Status) -> list[str]:
 
 def _cell(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in encodable(text))
-
-
-def as_prometheus(status: Status) -> str:
-    """Return the status in Prometheus' text format."""
-    metrics: list[tuple[str, str, str, Sequence[tuple[Mapping[str, str], int]]]] = [
-        ("configs_servers", "gauge", "Servers in each store.", list(_servers(status))),
-        (
-            "configs_migration_state",
-            "gauge",
-            "1 for the state that the migration is in.",
-            [({"state": state}, int(state == status.state)) for state in _STATES],
-        ),
-        (
-            "configs_agent_mode",
-            "gauge",
-            "1 for the mode that an agent is in; the agent * is everyone not named.",
-            [({"agent": e.agent, "mode": mode}, int(mode is e.mode)) for e in status.agents for mode in Mode],
-        ),
-    ]
-    for name, meaning, field in (
-        ("configs_shadow_reads_total", "Reads of agents in shadow.", "reads"),
-        ("configs_shadow_differing_reads_total", "Such reads in which the stores differed.", "differing_reads"),
-        ("configs_shadow_errors_total", "Such reads in which a store could not be read.", "errors"),
-    ):
-        values = [({"agent": each.agent}, int(getattr(each, field))) for each in status.agents]
-        metrics.append((name, "counter", meaning, values))
-    metrics.append(
-        ("configs_shadow_differences", "gauge", "Fields that differed so far.", [({}, len(status.differences))])
-    )
-    return "".join(_metric(*each) for each in metrics)
-
-
-def _servers(status: Status) -> Iterator[tuple[Mapping[str, str], int]]:
-    if status.legacy_servers is not None:
-        yield {"store": "legacy"}, status.legacy_servers
-    yield {"store": "new"}, status.configs
-
-
-def _metric(name: str, kind: str, meaning: str, values: Sequence[tuple[Mapping[str, str], int]]) -> str:
-    full = f"agent_matrix_{name}"
-    lines = [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
-    for labels, value in values:
-        inner = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
-        lines.append(f"{full}{{{inner}}} {value}" if inner else f"{full} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def _label(text: str) -> str:
-    return encodable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from matrix.lab.servers.http_servers import HttpServers
-from matrix.lab.servers.real import RealServer, load_real_servers, prepare, unavailable
-from matrix.model import ANY_REVISION, Cell, Probe, Server
+from matrix.lab.servers.prepare import filled, prepare_stdio, unavailable
+from matrix.lab.servers.real import PinnedServer, load_real_servers
+from matrix.model import ANY_REVISION, Cell, Probe, Server, ServerKind, Transport
 from matrix.outcome import RunHeader
 from matrix.registry import environments
 from matrix.registry.environments import EnvironmentSpec, EnvironmentUnavailable
@@ -34,7 +35,7 @@ class PinnedServers:
         return ()
 
     @cached_property
-    def pinned(self) -> Mapping[str, RealServer]:
+    def pinned(self) -> Mapping[str, PinnedServer]:
         """The servers by name. Raises ConfigurationError."""
         return {} if self.file is None else {server.name: server for server in load_real_servers(self.file)}
 
@@ -44,8 +45,8 @@ class PinnedServers:
             Server(
                 each.name,
                 each.summary,
-                "real",
-                tuple(name for name, start in (("stdio", each.stdio), ("http", each.http)) if start),
+                ServerKind.REAL,
+                tuple(way for way, start in ((Transport.STDIO, each.stdio), (Transport.HTTP, each.http)) if start),
                 (ANY_REVISION,),
             )
             for _, each in sorted(self.pinned.items())
@@ -95,17 +96,15 @@ class OpenPinnedServers:
     def attach(self, cell: Cell, root: Path) -> StdioServer | HttpServer:
         """Return the cell's server. Raises ServerFault when one over HTTP does not come up."""
         server = self._source.pinned[cell.server]
-        if cell.transport == "http":
+        if cell.transport == Transport.HTTP:
             return HttpServer(self._http.url(server))
-        prepared = prepare(server, root)
-        return StdioServer(prepared.argv, prepared.env, prepared.cwd)
+        return prepare_stdio(server, root)
 
     def probes(self, cell: Cell, token: str, root: Path, site: str) -> Sequence[Probe]:
         """Return the calls with known answers that the file has."""
         server = self._source.pinned[cell.server]
-        root = self._http.root(cell.server) if cell.transport == "http" else root
-        filled = [probe.filled(root, token, site) for probe in server.probes]
-        return [Probe(each.tool, each.arguments, each.contains) for each in filled]
+        root = self._http.root(cell.server) if cell.transport == Transport.HTTP else root
+        return [filled(probe, root, token, site) for probe in server.probes]
 
     def hide(self, value: Any) -> Any:
         """Return the value: nothing secret is resolved here."""
