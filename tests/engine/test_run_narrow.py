@@ -16,7 +16,7 @@ from matrix.engine.prepare import Wish
 from matrix.engine.run import Request, run
 from matrix.errors import ConfigurationError
 from matrix.events import Finished, RunEvent
-from matrix.model import STATEFUL
+from matrix.model import STATEFUL, Transport
 from matrix.outcome import EarlierRun, Matrix
 from matrix.plan import Filters
 from matrix.results.reading import read_evidence, read_matrix
@@ -32,7 +32,7 @@ MUTE_ONCE = Filters(agents=("mute",), capabilities=(TRIP,))
 def catalogue() -> Iterator[None]:
     """Let there be two questions only: then a run of everything takes a moment."""
     small = tuple(
-        replace(each, transports=("stdio",), revisions=(STATEFUL,))
+        replace(each, transports=(Transport.STDIO,), revisions=(STATEFUL,))
         for each in find_capabilities()
         if each.id in {TRIP, UNICODE}
     )

@@ -9,6 +9,7 @@ from matrix.capabilities.registry import find_capabilities
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.model import STATEFUL, STATELESS
+from matrix.origin import Registration, RegistrationKind
 from matrix.plan import make_plan
 from matrix.registry.discovery import find_stubs
 from matrix.registry.registration import from_mapping
@@ -36,7 +37,9 @@ async def agent(task):
 
 def test_two_questions_in_one_run_have_each_its_own_shared_server(tmp_path: Path) -> None:
     (tmp_path / "meeting_rows.py").write_text(ROWS)
-    agents = [from_mapping({"factory": "meeting_rows:agent"}, name, "this test", tmp_path) for name in ("one", "two")]
+    target = "meeting_rows:agent"
+    given = Registration(RegistrationKind.IMPORT_STRING, target)
+    agents = [from_mapping({"factory": target}, name, given, tmp_path) for name in ("one", "two")]
     (all_agents,) = (each for each in find_capabilities() if each.id == ALL_AGENTS)
     meeting = replace(all_agents, id=MEETING, servers=("rendezvous",), revisions=(STATEFUL, STATELESS))
     plan = make_plan(agents, [all_agents, meeting], find_stubs())
