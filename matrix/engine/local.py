@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing.connection
 import os
-import shutil
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
-from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
+from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
 from matrix.engine.queue import AgentQueue, Attempt, combined
 from matrix.engine.shared_server import SharedServer
 from matrix.events import EngineEvent, Finished, Started
@@ -54,27 +53,31 @@ class LocalEngine:
         self._options = options
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
-        self._scratch = Path(tempfile.mkdtemp(prefix="agent-matrix-"))
+        self._scratch: Path | None = None
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
-        try:
-            for planned in self._plan.cells:
-                if planned.verdict is not None:
-                    yield Finished(Outcome(planned.cell, planned.verdict, planned.reason, attempts=(planned.verdict,)))
-            asked = [each.cell for each in self._plan.asked]
-            together = [cell for cell in asked if self._capability(cell).together]
-            yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
-            for group in _by_question(together):
-                with SharedServer(self._capability(group[0]).servers[0], self._scratch) as self._shared:
-                    yield from self._queues(group, at_once=len(group))
-        finally:
-            for queue in self._active:
-                if queue.worker is not None:
-                    queue.worker.kill()
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
+            self._scratch = Path(scratch)
+            try:
+                yield from self._outcomes()
+            finally:
+                for queue in self._active:
+                    if queue.worker is not None:
+                        queue.worker.kill()
+
+    def _outcomes(self) -> Iterator[EngineEvent]:
+        for planned in self._plan.cells:
+            if planned.verdict is not None:
+                yield Finished(Outcome(planned.cell, planned.verdict, planned.reason, attempts=(planned.verdict,)))
+        asked = [each.cell for each in self._plan.asked]
+        together = [cell for cell in asked if self._capability(cell).together]
+        yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
+        for group in _by_question(together):
+            with SharedServer(self._capability(group[0]).servers[0], self._scratch) as self._shared:
+                yield from self._queues(group, at_once=len(group))
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         cells: dict[str, deque[Cell]] = {}
@@ -87,7 +90,8 @@ class LocalEngine:
                 self._active.append(pending.popleft())
             for queue in self._active:
                 if queue.worker is None:
-                    queue.worker = start(self._job(queue))
+                    with holding_interrupts():
+                        queue.worker = start(self._job(queue))
             if self._shared is None or all(queue.is_ready for queue in self._active):
                 # Who is to meet on the shared server is asked when everybody is there.
                 for queue in self._active:

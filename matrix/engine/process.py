@@ -85,7 +85,7 @@ def context() -> ForkServerContext:
     """
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
-    with _safe_path(), _holding_interrupts():
+    with _safe_path(), holding_interrupts():
         forkserver.ensure_running()
     return forking
 
@@ -96,8 +96,11 @@ def warm_up() -> None:
 
 
 @contextlib.contextmanager
-def _holding_interrupts() -> Generator[None]:
-    """Hold SIGINT back from what is started now, until that ignores it (see preload.py); ours comes through later."""
+def holding_interrupts() -> Generator[None]:
+    """Hold Ctrl-C back while a process is started, so that none is left that is half told what it is to do.
+
+    The fork server inherits that, until it ignores the signal (see preload.py). Ours comes through afterwards.
+    """
     resource_tracker.ensure_running()  # it lets the signal through again, and would do so in between
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

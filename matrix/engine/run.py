@@ -76,12 +76,12 @@ def run(request: Request, observer: RunObserver) -> RunResult:
         options = replace(options, jobs=request.jobs)
     reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
     with ResultsWriter(request.output, kept.header, kept.outcomes) as results:
-        observer.planned(plan, len(kept.done))
         todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
         settling = Settling(request, kept, results, {each.name: each for each in plan.agents}, reproduction)
         events = LocalEngine(todo, options).run()
         interrupted = False
         try:
+            observer.planned(plan, len(kept.done))
             for event in events:
                 settling.take(event, observer.happened)
         except KeyboardInterrupt:

@@ -10,10 +10,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 
-def serve(stub: str, scratch: Path, pipe: Connection) -> None:
+def serve(stub: str, scratch: Path | None, pipe: Connection) -> None:
     """Serve one stub over streamable HTTP, say where, and end when the pipe does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tempfile.tempdir = str(scratch)
+    if scratch is not None:
+        tempfile.tempdir = str(scratch)
     from matrix.lab.lab import Lab  # noqa: PLC0415
     from matrix.lab.servers.spec import ServerSpec, StubServer  # noqa: PLC0415
     from matrix.lab.servers.stubs import load_stub  # noqa: PLC0415

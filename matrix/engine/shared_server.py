@@ -7,14 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from matrix.engine.process import context
+from matrix.engine.process import context, holding_interrupts
 from matrix.engine.serve_shared import serve
 
 
 class SharedServer:
     """Runs a stub as an upstream for all workers; a context manager."""
 
-    def __init__(self, stub: str, scratch: Path) -> None:
+    def __init__(self, stub: str, scratch: Path | None) -> None:
         self._stub = stub
         self._scratch = scratch
         self.url = ""
@@ -23,7 +23,8 @@ class SharedServer:
         forking = context()
         self._pipe, theirs = forking.Pipe()
         self._process = forking.Process(target=serve, args=(self._stub, self._scratch, theirs), daemon=True)
-        self._process.start()
+        with holding_interrupts():
+            self._process.start()
         theirs.close()
         self.url = self._pipe.recv()
         return self

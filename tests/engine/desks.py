@@ -59,18 +59,18 @@ def mute(task):
 class Forger(Honest):
     # Offers its model a tool that the server has, and that it was not shown.
 
-    async def list(self, server):
-        return [*await super().list(server), types.Tool(name="delete", input_schema={"type": "object"})]
+    async def list_tools(self, server):
+        return [*await super().list_tools(server), types.Tool(name="delete", input_schema={"type": "object"})]
 
 class Stray(Honest):
     # Calls a tool that it was not shown, and tells all that it was given.
 
-    async def list(self, server):
+    async def list_tools(self, server):
         try:
             self.deleted = await server.client.call_tool("delete", {"name": "everything"})
         except Exception as problem:
             self.deleted = problem
-        return await super().list(server)
+        return await super().list_tools(server)
 
     async def run(self):
         await super().run()

@@ -13,6 +13,7 @@ import pytest
 
 from matrix.configs.secrets import KEY_VARIABLE, new_key
 from matrix.errors import UsageError
+from matrix.outcome import Blame
 from matrix.redaction import MASK
 from matrix.results.command import portable
 from matrix.results.judgement import OUR_FAULT
@@ -140,6 +141,12 @@ def test_a_server_that_is_not_there_is_nobodys_fault_but_its_own(asked: Asked) -
     assert dead[0] == "errored"
     assert dead[1].startswith(f"{itself} dead ended with exit code 2 before it said anything: ")
     assert asked.code == OUR_FAULT
+    blamed = {each.cell.id: each.blamed_on for each in asked.matrix.outcomes}
+    for cell in ("real.discovery::away[http,any]", "real.discovery::dead[stdio,any]"):
+        assert blamed[f"control::{cell}"] is Blame.SERVER
+        assert blamed[f"honest::{cell}"] is Blame.CONTROL
+    assert f"errored (the server's fault) control real.discovery (core) on away[http,any]\n  {away[1]}" in asked.printed
+    assert f"errored honest::real.discovery::away[http,any]: {away[1]}" in asked.printed
 
 
 def test_no_secret_is_in_anything_that_is_written_or_printed(asked: Asked) -> None:

@@ -21,7 +21,7 @@ ROWS = f"""\
 from matrix.adapters.control import control
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import expect
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 
 @capability("{MEETING}", severity="core", servers=["rendezvous"], together=True)
 async def meeting(cell):
