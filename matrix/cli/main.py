@@ -5,10 +5,12 @@ Nothing heavy is imported here: `--help`, `list` and `explain` answer at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import click
 
@@ -30,7 +32,29 @@ Exit codes:
 USAGE, OUR_FAULT, INTERRUPTED = 2, 3, 130
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; where nobody reads our output any more, they end as rich does: click would end with 1."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """Read the command line."""
+        with _unread():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        with _unread():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _unread() -> Generator[None]:
+    try:
+        yield
+    except BrokenPipeError as problem:
+        raise SystemExit from problem
+
+
+@click.group(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="agent-matrix", prog_name="matrix")
 def cli() -> None:
     """Which agent works with which MCP server, measured: caniuse for agents."""
@@ -66,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _ended(ending: SystemExit) -> int:
     """Return the exit code that a command ended with; a text is said, as Python does."""
     if isinstance(ending.__context__, BrokenPipeError):
-        # So end click and rich where whoever read our output has seen enough (`… | head`).
+        # So it ends where whoever read our output has seen enough (`… | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     if isinstance(ending.code, str):

@@ -1,8 +1,8 @@
 """The local engine: agents in worker processes, side by side, each under watch.
 
 Each agent's cells run concurrently in its own worker. A worker that dies or blocks takes its cells in flight with
-it; these are asked again one at a time, so that only the cell that does it bears the verdict. Cells that need all
-agents at once come last, in all workers together.
+it; these are asked again one at a time, so that only the cell that does it bears the verdict. Questions that need all
+agents at once come last, one after the other: each in all workers together, on a server of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,10 +67,9 @@ class LocalEngine:
             asked = [each.cell for each in self._plan.asked]
             together = [cell for cell in asked if self._capability(cell).together]
             yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
-            if together:
-                stub = self._capability(together[0]).servers[0]
-                with SharedServer(stub, self._scratch) as self._shared:
-                    yield from self._queues(together, at_once=len(together))
+            for group in _by_question(together):
+                with SharedServer(self._capability(group[0]).servers[0], self._scratch) as self._shared:
+                    yield from self._queues(group, at_once=len(group))
         finally:
             for queue in self._active:
                 if queue.worker is not None:
@@ -196,6 +195,14 @@ class LocalEngine:
 
     def _capability(self, cell: Cell) -> Capability:
         return self._capabilities[cell.capability]
+
+
+def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Return the cells question by question, whoever is asked, in their order."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.column, []).append(cell)
+    return list(groups.values())
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

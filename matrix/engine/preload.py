@@ -1,10 +1,16 @@
 """What the fork server imports once, so that every worker starts with it in place.
 
-No thread may be alive after these imports: workers are forked from here.
+No thread may be alive after these imports: workers are forked from here. Ctrl-C is not for the fork server, nor for
+workers: the parent decides when an interrupted run ends. It is held back until here (see process.py).
 """
 
 import importlib
 import os
+import signal
+
+if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 from matrix.capabilities.registry import find_capabilities
 from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS

@@ -7,11 +7,10 @@ import multiprocessing
 import os
 import secrets
 import signal
-import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -79,13 +78,10 @@ class WorkerProcess:
 
 
 def context() -> ForkServerContext:
-    """Return the context of a fork server that runs: heavy imports are paid there, once for all workers.
-
-    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started deaf to it.
-    """
+    """Return the context of a fork server that runs: heavy imports are paid there, once for all workers."""
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
-    with _safe_path(), _deaf_to_interrupts():
+    with _safe_path(), _interrupts_held_back():
         forkserver.ensure_running()
     return forking
 
@@ -96,16 +92,17 @@ def warm_up() -> None:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Generator[None]:
-    """Let what is started now ignore SIGINT; only a main thread may say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held_back() -> Generator[None]:
+    """Start something with SIGINT held back, which its first import ends (see `preload`); ours comes through after.
+
+    Ctrl-C reaches the fork server too, which heeds it until it has imported everything.
+    """
+    resource_tracker.ensure_running()  # it lets the signal through again, and would do so in between
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, heeded)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 @contextlib.contextmanager

@@ -26,13 +26,15 @@ class Kept:
 def resumed(before: Matrix, header: RunHeader, planned: Collection[str]) -> Kept:
     """Keep what an interrupted run of the same plan has left: only the rest is asked.
 
-    What was errored, and what a config store has changed since then, is asked again. Whatever was not planned goes.
+    What was errored, and what a config store has changed since then, is asked again; so is what the interrupted run was
+    to renew, and has only from a run that had ended before it. Whatever was not planned goes.
     """
     done = tuple(
         outcome
         for outcome in before.outcomes
         if outcome.cell.id in planned
         and outcome.verdict is not Verdict.ERRORED
+        and not _to_be_renewed(before, outcome)
         and all(_same_config(before.header, header, name) for name in outcome.cell.servers)
     )
     return Kept(continued(header, before, done), done, done)
@@ -96,6 +98,12 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
 
 def _joined(headers: Sequence[RunHeader], part: Callable[[RunHeader], Mapping[str, T]]) -> dict[str, T]:
     return {name: each for header in headers for name, each in part(header).items()}
+
+
+def _to_be_renewed(before: Matrix, outcome: Outcome) -> bool:
+    """Whether an interrupted run has left an outcome of a run that had come to its end before it began."""
+    earlier = before.header.earlier.get(outcome.run)
+    return not before.complete and earlier is not None and earlier.complete
 
 
 def _same_config(before: RunHeader, now: RunHeader, server: str) -> bool:

@@ -46,6 +46,7 @@ def put(lab):
         outcome, evidence = await execute(cell, capability, setting, next(numbers))
         assert (outcome.cell, outcome.attempts) == (cell, (outcome.verdict,))
         assert evidence["cell"] == cell.id
+        assert not {"verdict", "reason", "reproduce"} & evidence.keys(), "only the outcome tells these"
         assert json.loads(json.dumps(evidence, ensure_ascii=False).encode()) == evidence
         return SimpleNamespace(told=(outcome.verdict, outcome.reason), outcome=outcome, evidence=evidence)
 

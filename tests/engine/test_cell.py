@@ -10,12 +10,13 @@ from matrix.adapters.base import CannotStart
 from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import Unsupported, expect
-from matrix.engine import cell as engine
 from matrix.engine import tasks
+from matrix.engine.cell import Execution
 from matrix.errors import ServerFault
 from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.model import Verdict
+from matrix.outcome import Blame
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
 from tests.engine.questions import HANG, raising, round_trip
 
@@ -126,7 +127,7 @@ async def test_a_timeout_says_which_call_was_pending(put):
     async def check(cell):
         run = asyncio.ensure_future(cell.attempt(call("silent")))
         assert await cell.trace.until(lambda: bool(cell.trace.calls("silent")), HANG)
-        execution = engine.Execution(cell._cell, None, cell._setting, "pending")
+        execution = Execution(cell._cell, None, cell._setting, "pending")
         execution.trace = cell.trace
         said.append(execution._what_was_pending())
         run.cancel()
@@ -159,22 +160,33 @@ async def test_an_agent_that_will_not_be_cancelled_does_not_hold_up_the_verdict(
         (RuntimeError("oops"), "the check itself raised RuntimeError: oops"),
         (ExceptionGroup("both", [ValueError("a")]), "the check itself raised ExceptionGroup: both (1 sub-exception)"),
         (asyncio.CancelledError(), "the check itself ended with CancelledError: the run was cancelled from within"),
-        (ServerFault("the server is not to be had"), "the server is not to be had"),
     ],
 )
 async def test_a_check_that_breaks_is_our_fault(put, problem, reason):
     async def check(_):
         raise problem
 
-    assert (await put(check, control)).told == (Verdict.ERRORED, reason)
+    cell = await put(check, control)
+    assert cell.told == (Verdict.ERRORED, reason)
+    assert cell.outcome.blamed_on is Blame.MATRIX
 
 
-async def test_a_server_that_cannot_be_had_is_our_fault(put):
+async def test_a_question_that_a_server_makes_impossible_is_the_servers_fault(put):
+    async def check(_):
+        raise ServerFault("the server is not to be had")
+
+    cell = await put(check, control)
+    assert cell.told == (Verdict.ERRORED, "the server is not to be had")
+    assert cell.outcome.blamed_on is Blame.SERVER
+
+
+async def test_a_server_that_cannot_be_had_is_the_servers_fault(put):
     def wanted(*_):
         raise ServerFault("memory did not come up over HTTP")
 
     cell = await put(round_trip, control, wanted=wanted)
     assert cell.told == (Verdict.ERRORED, "memory did not come up over HTTP")
+    assert cell.outcome.blamed_on is Blame.SERVER
 
 
 class Crash(BaseException):
@@ -199,6 +211,7 @@ async def test_a_stub_that_crashes_on_its_own_is_our_fault_and_no_agents(put, tr
 
     cell = await put(check, control, transport=transport, wanted=wanted)
     assert cell.told == (Verdict.ERRORED, "lab fault: the stub crashing ended by Crash: boom")
+    assert cell.outcome.blamed_on is Blame.MATRIX
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
@@ -209,6 +222,7 @@ async def test_a_stub_that_was_meant_to_die_excuses_no_agent(put, transport):
 
     cell = await put(check, control, transport=transport, servers=("mortal",))
     assert cell.told == (Verdict.FAILED, "the error was not handled")
+    assert cell.outcome.blamed_on is Blame.AGENT
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from matrix.errors import ConfigurationError
 from matrix.model import Verdict
-from matrix.results.baseline import Entry, mark_expected, read_baseline, stale
+from matrix.results.baseline import Entry, read_baseline, stale
 from tests.samples import outcome
 
 TIMEOUT = Entry("stan::invoke.timeout::*[*]", Verdict.TIMED_OUT, "waits for 300 s")
@@ -24,27 +24,6 @@ def test_a_baseline_is_read(tmp_path: Path) -> None:
     text = '[[expected]]\ncell = "stan::invoke.timeout::*[*]"\nverdict = "timed-out"\nreason = "waits for 300 s"\n'
     assert read_baseline(file(tmp_path, text)) == (TIMEOUT,)
     assert read_baseline(file(tmp_path, "")) == ()
-
-
-def test_what_is_expected_is_marked_with_its_reason() -> None:
-    found = [
-        outcome("stan::invoke.timeout", "timed-out"),
-        outcome("stan::invoke.timeout::slow", "failed"),
-        outcome("sofia::invoke.timeout", "timed-out"),
-        outcome("stan::invoke.unicode", "timed-out"),
-    ]
-    assert [each.expected for each in mark_expected(found, [TIMEOUT])] == ["waits for 300 s", None, None, None]
-
-
-def test_of_several_entries_the_first_that_covers_a_cell_counts() -> None:
-    entries = [TIMEOUT, Entry("*::*::*[*]", Verdict.TIMED_OUT, "everything hangs")]
-    found = mark_expected([outcome("stan::invoke.timeout", "timed-out"), outcome("x::y", "timed-out")], entries)
-    assert [each.expected for each in found] == ["waits for 300 s", "everything hangs"]
-
-
-def test_a_mark_of_an_earlier_run_does_not_outlive_its_entry() -> None:
-    marked = mark_expected([outcome("stan::invoke.timeout", "timed-out")], [TIMEOUT])
-    assert mark_expected(marked, [])[0].expected is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Questions that all agents are asked at the same time: each has a shared server of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from matrix.capabilities.registry import find_capabilities
+from matrix.engine.local import LocalEngine, Options
+from matrix.events import Finished
+from matrix.model import STATEFUL, STATELESS
+from matrix.plan import make_plan
+from matrix.registry.discovery import find_stubs
+from matrix.registry.registration import from_mapping
+
+ALL_AGENTS = "concurrency.all-agents"
+MEETING = "test.meeting"
+# Only a worker imports this, and so only there the question is registered: no other test is to know of it.
+ROWS = f"""\
+from matrix.adapters.control import control
+from matrix.capabilities.registry import capability
+from matrix.capabilities.verbs import expect
+from matrix.lab.model.script import call
+
+@capability("{MEETING}", severity="core", servers=["rendezvous"], together=True)
+async def meeting(cell):
+    '''All agents meet.'''
+    run = await cell.ask(call("meet", party=cell.group_size, token=cell.nonce()))
+    expect(run.result("meet") == f"met {{cell.nonce()}}", "it met nobody")
+    expect(cell.group_size == 2, f"{{cell.group_size}} were asked together")
+
+async def agent(task):
+    return await control(task)
+"""
+
+
+def test_two_questions_in_one_run_have_each_its_own_shared_server(tmp_path: Path) -> None:
+    (tmp_path / "meeting_rows.py").write_text(ROWS)
+    agents = [from_mapping({"factory": "meeting_rows:agent"}, name, "this test", tmp_path) for name in ("one", "two")]
+    (all_agents,) = (each for each in find_capabilities() if each.id == ALL_AGENTS)
+    meeting = replace(all_agents, id=MEETING, servers=("rendezvous",), revisions=(STATEFUL, STATELESS))
+    plan = make_plan(agents, [all_agents, meeting], find_stubs())
+    found = [each.outcome for each in LocalEngine(plan, Options()).run() if isinstance(each, Finished)]
+    assert {each.cell.id: (each.verdict.value, each.reason) for each in found} == {
+        f"{agent}::{column}": ("passed", "")
+        for agent in ("one", "two")
+        for column in (
+            f"{ALL_AGENTS}::assembly[http,{STATEFUL}]",
+            f"{MEETING}::rendezvous[http,{STATEFUL}]",
+            f"{MEETING}::rendezvous[http,{STATELESS}]",
+        )
+    }
