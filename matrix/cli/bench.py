@@ -31,8 +31,7 @@ def configs_(scales: tuple[str, ...], full: bool, databases: Any, postgresql: st
     from matrix.configs.postgres import postgresql as server  # noqa: PLC0415
 
     if full and scales:
-        msg = "--full has scales of its own; drop it, or --scale"
-        raise UsageError(msg)
+        raise UsageError("--full has scales of its own; drop it, or --scale")
     sizes: tuple[str | int, ...] = scales or (FULL_SCALES if full else DEFAULT_SCALES)
     kinds = databases or ("sqlite", "postgresql")
 

@@ -36,14 +36,14 @@ async def import_configs(
     wanted = [_assigned(config, agents) for config in configs]
     for config in wanted:
         for violation in violations(config, policy):
-            msg = f"nothing was imported: {config.name!r}: {violation.where}: {violation.message} [{violation.rule}]"
-            raise UsageError(msg)
+            raise UsageError(
+                f"nothing was imported: {config.name!r}: {violation.where}: {violation.message} [{violation.rule}]"
+            )
         if sealer.key is None and (found := secrets_of(config.to_json())):
-            msg = (
+            raise UsageError(
                 f"nothing was imported: {config.name!r} has a secret in clear at {found[0]};"
                 f" write ${{NAME}} there, or set {KEY_VARIABLE}, and it will be sealed"
             )
-            raise UsageError(msg)
     replaced = 0
     async with database.writing() as connection:
         await join_others(connection)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs import audit
 from matrix.configs.database import Database
+from matrix.configs.database_errors import ConstraintViolated
 from matrix.configs.keys import Rights
 from matrix.configs.masks import unmasked
 from matrix.configs.migration.migrate import join_others
@@ -99,7 +99,7 @@ class ConfigService:
                 await join_others(connection)
                 made = await ConfigStore(connection, self._sealer).create_mcp_config(config)
                 await self._settle(connection, caller, None, made)
-        except IntegrityError:  # somebody else was first, between our look and our write
+        except ConstraintViolated:  # somebody else was first, between our look and our write
             raise DuplicateServer(config.name) from None
         return made
 

@@ -48,8 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = str(metafunc.config.getoption("matrix_databases")).split(",")
         for kind in chosen:
             if kind not in KINDS:
-                msg = f"--matrix-databases {kind!r} is no database; there are {' and '.join(KINDS)}"
-                raise pytest.UsageError(msg)
+                raise pytest.UsageError(f"--matrix-databases {kind!r} is no database; there are {' and '.join(KINDS)}")
         metafunc.parametrize("matrix_database_kind", chosen, scope="session")
 
 
@@ -115,8 +114,7 @@ async def _prepare(url: str, *, legacy: bool) -> None:
             async with database.writing() as connection:
                 await create_legacy(connection)
         if database.is_sqlite:  # so that the file alone is the database
-            async with database.engine.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
+            async with database.maintaining() as connection:
                 await connection.execute(text("pragma wal_checkpoint(truncate)"))
 
 

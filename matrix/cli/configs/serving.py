@@ -33,8 +33,7 @@ def serve(url: str, host: str, port: int, policy: Path | None, rate: int, wrong_
         from matrix.configs.api.server import Settings  # noqa: PLC0415
         from matrix.configs.api.server import serve as run_server  # noqa: PLC0415
     except ImportError:
-        msg = "serving needs FastAPI; install agent-matrix[api]"
-        raise UsageError(msg) from None
+        raise UsageError("serving needs FastAPI; install agent-matrix[api]") from None
     from matrix.configs.policy import read_policy  # noqa: PLC0415
 
     rules, settings = read_policy(policy), Settings(host, port, Rates(rate, wrong_keys), max_body)

@@ -50,11 +50,9 @@ def run_benchmark(
     sizes = [Scale.read(scale) for scale in scales]
     _drawer()
     if not output.is_dir():
-        msg = f"there is no folder {output} to write the report into"
-        raise UsageError(msg)
+        raise UsageError(f"there is no folder {output} to write the report into")
     if "postgresql" in databases and postgresql is None:
-        msg = "there is no PostgreSQL; give --postgresql URL, or --database sqlite"
-        raise UsageError(msg)
+        raise UsageError("there is no PostgreSQL; give --postgresql URL, or --database sqlite")
     measured: list[Measurement] = []
     for kind in databases:
         for size in sizes:
@@ -80,8 +78,7 @@ def _drawer() -> Callable[[Results, Path], dict[str, str]]:
     try:
         from matrix.configs.bench.plots import draw  # noqa: PLC0415
     except ImportError:
-        msg = "the benchmark's plots need matplotlib; install agent-matrix[bench]"
-        raise UsageError(msg) from None
+        raise UsageError("the benchmark's plots need matplotlib; install agent-matrix[bench]") from None
     return draw
 
 
@@ -144,8 +141,7 @@ def _administer(
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     except psycopg.Error as error:
-        msg = f"no database can be made for the benchmark: {str(error).splitlines()[0]}"
-        raise MatrixError(msg) from None
+        raise MatrixError(f"no database can be made for the benchmark: {str(error).splitlines()[0]}") from None
 
 
 def _machine(amounts: Amounts) -> dict[str, str]:

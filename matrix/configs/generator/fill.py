@@ -114,8 +114,7 @@ def _insertion(table: Table, *, sqlite: bool) -> TextClause:
 
 async def _refuse_unless_empty(connection: AsyncConnection, table: Table, shown: str) -> None:
     if await connection.scalar(select(func.count()).select_from(table)):
-        msg = f"{shown} has rows in {table.name} already; generate into an empty database"
-        raise UsageError(msg)
+        raise UsageError(f"{shown} has rows in {table.name} already; generate into an empty database")
 
 
 def _without_constraints(connection: Connection) -> None:

@@ -68,11 +68,9 @@ class _Writer:
 
     def __init__(self, file: Path) -> None:
         if file.exists():
-            msg = f"{file} is there already; name another file for the backup"
-            raise UsageError(msg)
+            raise UsageError(f"{file} is there already; name another file for the backup")
         if not file.parent.is_dir():
-            msg = f"there is no folder {file.parent} for the backup"
-            raise UsageError(msg)
+            raise UsageError(f"there is no folder {file.parent} for the backup")
         self.rows: dict[str, int] = {}
         self._file = file
         self._digest = hashlib.sha256()
@@ -112,8 +110,7 @@ async def restore_backup(database: Database, sealer: Sealer, file: Path) -> Back
     lines = read_backup(file, sealer)
     header, body = lines[0], lines[1:]
     if header["dialect"] != database.url.get_backend_name():
-        msg = f"{file} is a backup of a {header['dialect']} database, and {database.shown} is none"
-        raise UsageError(msg)
+        raise UsageError(f"{file} is a backup of a {header['dialect']} database, and {database.shown} is none")
     by_table: dict[str, list[Mapping[str, Any]]] = {}
     for line in body:
         by_table.setdefault(line["table"], []).append(line["row"])
@@ -122,8 +119,7 @@ async def restore_backup(database: Database, sealer: Sealer, file: Path) -> Back
         there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
         missing = [name for name in _LEGACY if by_table.get(name) and name not in there]
         if missing:
-            msg = f"the legacy table {missing[0]} is not there to restore into"
-            raise UsageError(msg)
+            raise UsageError(f"the legacy table {missing[0]} is not there to restore into")
         await _replace(connection, by_table, [name for name in (*_LEGACY, *_OURS) if name in there])
     return BackupReport(file, {name: len(rows) for name, rows in sorted(by_table.items())})
 
@@ -196,8 +192,9 @@ def _line(table: str, row: Mapping[str, Any], sealer: Sealer) -> Mapping[str, An
     if sealer.key is not None:
         return {"table": table, "row": sealer.seal(canonical(row))}
     if table == SERVERS and _holds_secrets(row):
-        msg = f"mcp_servers {row['id']} holds a secret in clear; set {KEY_VARIABLE}, and the backup will be sealed"
-        raise UsageError(msg)
+        raise UsageError(
+            f"mcp_servers {row['id']} holds a secret in clear; set {KEY_VARIABLE}, and the backup will be sealed"
+        )
     return {"table": table, "row": row}
 
 

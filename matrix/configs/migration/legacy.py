@@ -54,8 +54,7 @@ class LegacyTable:
             )
         types = {str(column): str(kind) for column, kind in found}
         if "id" not in types:
-            msg = f"the legacy table {name} is not there"
-            raise UsageError(msg)
+            raise UsageError(f"the legacy table {name} is not there")
         return cls(name, types, sqlite)
 
     async def rows(self, connection: AsyncConnection) -> AsyncIterator[RawRow]:
@@ -145,8 +144,7 @@ async def recreate(connection: AsyncConnection, columns: Mapping[str, Mapping[st
     """Make the tables of servers and assignments again, with the columns that they had."""
     there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
     if AGENTS not in there:
-        msg = f"the legacy table {AGENTS} is not there; restore it first, the assignments refer to it"
-        raise UsageError(msg)
+        raise UsageError(f"the legacy table {AGENTS} is not there; restore it first, the assignments refer to it")
     for name in (SERVERS, ASSIGNMENTS):
         if name in there:
             continue

@@ -58,8 +58,7 @@ class Carrier:
             key = await self._servers.insert(self._survey.connection, row)
             await self._assign(key, merged.add, stored)
         else:
-            msg = f"a {merged.action} of {merged.server!r} was decided without what it is about"
-            raise MatrixError(msg)
+            raise MatrixError(f"a {merged.action} of {merged.server!r} was decided without what it is about")
 
     @property
     def _servers(self) -> Any:

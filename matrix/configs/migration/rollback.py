@@ -85,8 +85,7 @@ async def rollback(
         on_step("locked")
         migration = await journal.active(connection)
         if migration is None:
-            msg = "there is no migration to roll back"
-            raise UsageError(msg)
+            raise UsageError("there is no migration to roll back")
         recreated = await _bring_back(connection, migration, sealer)
         on_step("tables")
         rolling = _Rolling(await Survey.open(connection), migration, sealer, prefer)

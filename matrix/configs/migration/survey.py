@@ -149,8 +149,7 @@ async def survey(found: Survey, sealer: Sealer, exclude: Sequence[str]) -> Migra
         await judge.look_at(batch)
     unknown = set(exclude) - judge.excluded
     if unknown:
-        msg = f"--exclude {min(unknown)}: the legacy tables have no such server"
-        raise UsageError(msg)
+        raise UsageError(f"--exclude {min(unknown)}: the legacy tables have no such server")
     present = tuple([each.name async for each in store.stream_mcp_configs() if each.name not in done])
     return MigrationPlan(
         servers=judge.servers,

@@ -60,12 +60,14 @@ async def _carry(
 ) -> None:
     legacy = await _row(survey, name)
     if before is None and legacy is not None:
-        msg = f"the legacy tables have a server {name!r} already; `python -m matrix configs migrate` brings it here"
-        raise OutOfStep(msg)
+        raise OutOfStep(
+            f"the legacy tables have a server {name!r} already; `python -m matrix configs migrate` brings it here"
+        )
     merged = merge(name, _facts(before, sealer), _legacy_facts(legacy), _facts(after, sealer), None)
     if merged.conflicts:
-        msg = f"{merged.conflicts[0]}; make the two agree first (`python -m matrix configs verify` shows them)"
-        raise OutOfStep(msg)
+        raise OutOfStep(
+            f"{merged.conflicts[0]}; make the two agree first (`python -m matrix configs verify` shows them)"
+        )
     carrier = Carrier(survey, sealer)
     if lost := carrier.losses(merged, after):
         msg = (
@@ -79,12 +81,10 @@ async def _carry(
 async def _row(survey: Survey, name: str) -> Candidate | None:
     rows = await survey.tables[SERVERS].rows_where(survey.connection, "name", [name])
     if len(rows) > 1:
-        msg = f"the legacy tables have {len(rows)} servers {name!r}; mend that there first"
-        raise OutOfStep(msg)
+        raise OutOfStep(f"the legacy tables have {len(rows)} servers {name!r}; mend that there first")
     found = (await survey.mapped(rows))[0] if rows else None
     if found is not None and found.mapped is None:
-        msg = f"{name!r} cannot be read in the legacy tables any more ({found.problem}); mend it there first"
-        raise OutOfStep(msg)
+        raise OutOfStep(f"{name!r} cannot be read in the legacy tables any more ({found.problem}); mend it there first")
     return found
 
 

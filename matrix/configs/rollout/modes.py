@@ -107,11 +107,11 @@ async def set_mode(connection: AsyncConnection, agent: str, mode: Mode, sealer: 
     has fallen behind: its servers have to say the same in both.
     """
     if not await connection.run_sync(has_legacy_tables):
-        msg = "there are no legacy tables: every agent reads the new store"
-        raise UsageError(msg)
+        raise UsageError("there are no legacy tables: every agent reads the new store")
     if await journal.active(connection) is None:
-        msg = "there was no migration yet: every agent reads the legacy tables (`python -m matrix configs migrate`)"
-        raise UsageError(msg)
+        raise UsageError(
+            "there was no migration yet: every agent reads the legacy tables (`python -m matrix configs migrate`)"
+        )
     await exclude_others(connection)
     known = await modes(connection)
     before = known.default if agent == EVERY_AGENT else known.of(agent)
@@ -133,11 +133,10 @@ async def _in_step(connection: AsyncConnection, agent: str, sealer: Sealer) -> N
     old = (await legacy_configs(survey, who)).configs
     behind = sorted(name for name in {*new, *old} if _fields(old.get(name), new.get(name), sealer))
     if behind:
-        msg = (
+        raise UsageError(
             f"the legacy tables have fallen behind ({_some(behind)}): "
             "`python -m matrix configs rollback` carries them over, no single agent can go back"
         )
-        raise UsageError(msg)
 
 
 def _some(names: Sequence[str]) -> str:

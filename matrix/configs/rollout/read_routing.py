@@ -57,8 +57,7 @@ async def agent_configs(database: Database, sealer: Sealer, agent: str) -> list[
     await database.check()
     served = await serve(database, sealer, agent)
     if served.problems:
-        msg = f"the legacy tables give {agent!r} a server that cannot be read: {served.problems[0]}"
-        raise MatrixError(msg)
+        raise MatrixError(f"the legacy tables give {agent!r} a server that cannot be read: {served.problems[0]}")
     return list(served.configs)
 
 
