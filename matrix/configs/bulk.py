@@ -11,7 +11,7 @@ from matrix.configs.database import Database
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import ServerConfig
 from matrix.configs.policy import Policy, violations
-from matrix.configs.rollout.dual_write import keep_legacy
+from matrix.configs.rollout.dual_write import write_legacy
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
 from matrix.configs.store import BATCH, ConfigStore, DuplicateServer, StoredConfig
 from matrix.errors import UsageError
@@ -68,7 +68,7 @@ async def _settle(
     connection: AsyncConnection, sealer: Sealer, who: str, changes: Sequence[tuple[StoredConfig | None, StoredConfig]]
 ) -> None:
     for before, after in changes:
-        await keep_legacy(connection, sealer, before, after)
+        await write_legacy(connection, sealer, before, after)
     await record(
         connection, who, [(None if before is None else before.config, after.config) for before, after in changes]
     )

@@ -16,8 +16,8 @@ from matrix.configs.masks import unmasked
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import InvalidConfig, ServerConfig, unstorable
 from matrix.configs.policy import Policy, Violation, violations
-from matrix.configs.rollout.dual_write import keep_legacy
-from matrix.configs.rollout.read_routing import Served, serve
+from matrix.configs.rollout.dual_write import write_legacy
+from matrix.configs.rollout.read_routing import RoutedRead, routed_read
 from matrix.configs.rollout.status import Status, read_status
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, mask, secrets_of
 from matrix.configs.store import ConfigStore, DuplicateServer, StoredConfig, UnknownServer
@@ -77,12 +77,12 @@ class ConfigService:
         rest = [each for each in served.configs if after is None or each.name > after]
         return _page(rest, limit, served.problems)
 
-    async def of_agent(self, caller: Caller, agent: str, *, enabled_only: bool = True) -> Served:
+    async def of_agent(self, caller: Caller, agent: str, *, enabled_only: bool = True) -> RoutedRead:
         """Return all of an agent's servers, from the store that its mode names. Raises Forbidden."""
         if caller.rights.agents is not None and agent not in caller.rights.agents:
             msg = f"this key is not for the agent {agent!r}"
             raise Forbidden(msg)
-        return await serve(self.database, self._sealer, agent, enabled_only=enabled_only)
+        return await routed_read(self.database, self._sealer, agent, enabled_only=enabled_only)
 
     async def get(self, caller: Caller, name: str) -> StoredConfig:
         """Return one config of the new store. Raises UnknownServer."""
@@ -158,7 +158,7 @@ class ConfigService:
     async def _settle(
         self, connection: AsyncConnection, caller: Caller, before: StoredConfig | None, after: StoredConfig | None
     ) -> None:
-        await keep_legacy(connection, self._sealer, before, after)
+        await write_legacy(connection, self._sealer, before, after)
         change = (None if before is None else before.config, None if after is None else after.config)
         await audit.record(connection, caller.name, [change])
 

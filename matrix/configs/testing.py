@@ -152,11 +152,3 @@ def matrix_legacy_database(matrix_database_server: Server) -> Iterator[TestDatab
     database = matrix_database_server.create(legacy=True)
     yield database
     matrix_database_server.drop(database)
-
-
-@pytest.fixture(scope="session")
-def matrix_session_database(matrix_database_server: Server) -> Iterator[TestDatabase]:
-    """One clean, migrated database for all tests of a session that ask for it."""
-    database = matrix_database_server.create(legacy=False)
-    yield database
-    matrix_database_server.drop(database)

@@ -10,9 +10,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
 
 from matrix.configs.database import Database
+from matrix.configs.database_errors import ConstraintViolated
 from matrix.configs.model import ServerConfig
 from matrix.configs.schema import STORE
 from matrix.configs.secrets import CannotUnseal, Sealer
@@ -50,7 +50,6 @@ async def test_pages_follow_code_points_on_both_databases(matrix_database: TestD
         assert [each.name for each in await store.list_mcp_configs()] == names
         assert [each.name for each in await store.list_mcp_configs(after="a", limit=2)] == ["ä", "é"]
         assert [each.name async for each in store.stream_mcp_configs()] == names
-        assert await store.count_mcp_configs() == len(names)
 
 
 async def test_a_name_is_there_once(matrix_database: TestDatabase) -> None:
@@ -111,7 +110,7 @@ async def test_the_table_itself_refuses_what_is_no_config(matrix_database: TestD
     if matrix_database.kind == "postgresql":
         statement = statement.replace(":id", "cast(:id as uuid)").replace(":config", "cast(:config as jsonb)")
     async with Database(matrix_database.url) as database:
-        with pytest.raises(IntegrityError):
+        with pytest.raises(ConstraintViolated):
             await execute(database, statement, id=uuid.uuid4().hex, config=config)
 
 

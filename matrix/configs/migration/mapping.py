@@ -34,8 +34,16 @@ _SWITCHES = {"enabled", "auto_start"}
 _NUMBERS = {"max_retries", "timeout_seconds", "priority", "error_count", "connection_attempts", "id"}
 _LARGEST = 2**31 - 1
 _MAPPED = {*COLUMNS.values(), "name"}
-KEPT_APART = {"name", "agents", "legacy"}
-"""Fields that are no columns: who the server is, who has it, and what only the old tables have a place for."""
+USUAL: Mapping[str, Any] = {
+    "environment": {},
+    "tags": [],
+    "priority": 0,
+    "enabled": True,
+    "auto_start": True,
+    "timeout": 30_000,
+    "retry_count": 3,
+}
+"""What a legacy row says that says nothing; a config of the same needs no column for it."""
 
 
 class Unmappable(Exception):  # noqa: N818  (a state of a row)
@@ -203,31 +211,39 @@ def _readable(column: str, raw: Raw) -> Any:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A field that the legacy tables have no place for, and what is said of it."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Columns:
-    """Fields of a config as legacy columns; `lost` says what they have no place for."""
+    """Fields of a config as legacy columns, and those that they have no place for."""
 
     values: Mapping[str, Raw]
-    lost: tuple[str, ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 def to_columns(config: Mapping[str, Any], fields: Sequence[str], *, sqlite: bool) -> Columns:
     """Write these fields of an unsealed config as legacy columns; those that the tables cannot hold are named."""
     values: dict[str, Raw] = {}
-    lost: list[str] = []
+    lost: list[Lost] = []
     for name in sorted(set(fields) - {"agents", "legacy"}):
         value = config.get(name)
         column = name if name == "name" else COLUMNS.get(name)
         if column is None:
-            lost.append(name)
+            lost.append(Lost(name, name))
         elif isinstance(value, int) and name == "timeout" and abs(value) <= _LARGEST * 1000:
             if value % 1000:
-                lost.append("timeout (the tables count whole seconds)")
+                lost.append(Lost(name, "timeout (the tables count whole seconds)"))
             else:
                 values[column] = _written(column, value // 1000, sqlite=sqlite)
         elif isinstance(value, int) and abs(value) > _LARGEST:
-            lost.append(f"{name} (the tables hold numbers up to {_LARGEST})")
+            lost.append(Lost(name, f"{name} (the tables hold numbers up to {_LARGEST})"))
         elif name == "url" and isinstance(value, str) and len(value) > 500:
-            lost.append("url (the tables hold 500 characters)")
+            lost.append(Lost(name, "url (the tables hold 500 characters)"))
         else:
             values[column] = _written(column, value, sqlite=sqlite)
     return Columns(values, tuple(lost))

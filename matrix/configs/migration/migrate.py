@@ -99,7 +99,12 @@ async def _write(found: Survey, plan: MigrationPlan, sealer: Sealer, on_step: On
     connection = found.connection
     migration = await journal.active(connection)
     if migration is None:
-        notes = {"present": plan.present, "excluded": plan.excluded, "columns": plan.columns}
+        notes = {
+            "present": plan.present,
+            "excluded": plan.excluded,
+            "columns": plan.columns,
+            "defined": plan.defined,
+        }
         migration = await journal.begin(connection, plan.fingerprint, notes)
     on_step("begun")
     store, new = ConfigStore(connection, sealer), set(plan.new)

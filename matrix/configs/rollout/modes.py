@@ -47,7 +47,7 @@ class Mode(StrEnum):
 
     @property
     def reads_legacy(self) -> bool:
-        """Whether the agent is still served from the legacy tables."""
+        """Whether the agent still reads the legacy tables."""
         return self in {Mode.LEGACY, Mode.SHADOW}
 
 
@@ -79,13 +79,6 @@ class Modes:
         if EVERY_AGENT in agents or not agents:
             return {self.default, *self.by_agent.values()}
         return {self.of(agent) for agent in agents}
-
-    def reading_legacy(self, agents: Sequence[str]) -> list[str]:
-        """Return those of a server's agents that are served from the legacy tables, `*` for all not named."""
-        concerned = {**self.by_agent, EVERY_AGENT: self.default} if EVERY_AGENT in agents else dict(self.by_agent)
-        named = {agent: self.of(agent) for agent in agents if agent != EVERY_AGENT}
-        wanted = {**concerned, **named} if EVERY_AGENT in agents else named
-        return sorted(agent for agent, mode in wanted.items() if mode.reads_legacy)
 
 
 async def modes(connection: AsyncConnection) -> Modes:
@@ -135,7 +128,7 @@ async def _in_step(connection: AsyncConnection, agent: str, sealer: Sealer) -> N
     if behind:
         raise UsageError(
             f"the legacy tables have fallen behind ({_some(behind)}): "
-            "`python -m matrix configs rollback` carries them over, no single agent can go back"
+            "`python -m matrix configs rollback` writes to them what changed, no single agent can go back"
         )
 
 
