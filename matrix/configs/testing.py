@@ -14,10 +14,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+from matrix.configs.extras import MissingExtra, needs
+from matrix.configs.postgres import NoPostgresql, postgresql
 
 KINDS = ("sqlite", "postgresql")
 REQUIRE = "MATRIX_REQUIRE_POSTGRESQL"
@@ -123,8 +127,12 @@ def matrix_database_server(
     matrix_database_kind: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """What makes the databases of one kind, for the whole session."""
-    from matrix.configs.postgres import NoPostgresql, postgresql  # noqa: PLC0415
-
+    try:
+        with needs("testing"):
+            for package in ("sqlalchemy", "alembic", "psycopg"):
+                import_module(package)
+    except MissingExtra as problem:
+        pytest.fail(str(problem), pytrace=False)
     folder = tmp_path_factory.mktemp("matrix-databases")
     if matrix_database_kind == "sqlite":
         yield Server(folder)

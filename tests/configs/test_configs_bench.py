@@ -180,8 +180,9 @@ def test_a_report_can_be_made_again_from_its_results(tiny: tuple[Path, list[str]
 
 def test_a_run_that_cannot_be_done_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     told: list[str] = []
-    with pytest.raises(UsageError, match="there is no folder"):
-        run_benchmark(tmp_path / "missing", progress=told.append)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="there can be no folder"):
+        run_benchmark(tmp_path / "file", databases=["sqlite"], progress=told.append)
     with pytest.raises(UsageError, match="there is no PostgreSQL"):
         run_benchmark(tmp_path, progress=told.append)
     with pytest.raises(UsageError, match="is no scale"):

@@ -40,9 +40,8 @@ async def test_a_database_is_there_for_each_test(matrix_database: TestDatabase) 
 
 @pytest.mark.anyio
 async def test_the_legacy_tables_are_there_for_those_who_ask(matrix_legacy_database: TestDatabase) -> None:
-    async with Database(matrix_legacy_database.url) as database:
-        async with database.reading() as connection:
-            assert await connection.run_sync(has_legacy_tables)
+    async with Database(matrix_legacy_database.url) as database, database.reading() as connection:
+        assert await connection.run_sync(has_legacy_tables)
 
 
 def inner_pytest(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

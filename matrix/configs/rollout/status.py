@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tabulate import tabulate
@@ -17,6 +20,7 @@ from matrix.redaction import encodable
 
 _STATES = ("none", journal.MIGRATED, journal.ROLLED_BACK)
 _SHOWN = 20
+_PREFIX = "agent_matrix_configs"
 
 
 @dataclass(frozen=True)
@@ -105,48 +109,51 @@ def _cell(text: str) -> str:
 
 def as_prometheus(status: Status) -> str:
     """Return the status in Prometheus' text format."""
-    metrics: list[tuple[str, str, str, Sequence[tuple[Mapping[str, str], int]]]] = [
-        ("configs_servers", "gauge", "Servers in each store.", list(_servers(status))),
-        (
-            "configs_migration_state",
-            "gauge",
-            "1 for the state that the migration is in.",
-            [({"state": state}, int(state == status.state)) for state in _STATES],
-        ),
-        (
-            "configs_agent_mode",
-            "gauge",
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Metrics(status))
+    return generate_latest(registry).decode("utf-8")
+
+
+class _Metrics(Collector):
+    """The status as metrics; `agent="*"` is everyone not named."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        status = self._status
+        servers = GaugeMetricFamily(f"{_PREFIX}_servers", "Servers in each store.", labels=["store"])
+        if status.legacy_servers is not None:
+            servers.add_metric(["legacy"], status.legacy_servers)
+        servers.add_metric(["new"], status.configs)
+        yield servers
+        states = GaugeMetricFamily(
+            f"{_PREFIX}_migration_state", "1 for the state that the migration is in.", labels=["state"]
+        )
+        for state in _STATES:
+            states.add_metric([state], int(state == status.state))
+        yield states
+        modes = GaugeMetricFamily(
+            f"{_PREFIX}_agent_mode",
             "1 for the mode that an agent is in; the agent * is everyone not named.",
-            [({"agent": e.agent, "mode": mode}, int(mode is e.mode)) for e in status.agents for mode in Mode],
-        ),
-    ]
-    for name, meaning, field in (
-        ("configs_shadow_reads_total", "Reads of agents in shadow.", "reads"),
-        ("configs_shadow_differing_reads_total", "Such reads in which the stores differed.", "differing_reads"),
-        ("configs_shadow_errors_total", "Such reads in which a store could not be read.", "errors"),
-    ):
-        values = [({"agent": each.agent}, int(getattr(each, field))) for each in status.agents]
-        metrics.append((name, "counter", meaning, values))
-    metrics.append(
-        ("configs_shadow_differences", "gauge", "Fields that differed so far.", [({}, len(status.differences))])
-    )
-    return "".join(_metric(*each) for each in metrics)
+            labels=["agent", "mode"],
+        )
+        for each in status.agents:
+            for mode in Mode:
+                modes.add_metric([encodable(each.agent), mode.value], int(mode is each.mode))
+        yield modes
+        yield self._counter("reads", "Reads of agents in shadow.", lambda each: each.reads)
+        yield self._counter(
+            "differing_reads", "Such reads in which the stores differed.", lambda each: each.differing_reads
+        )
+        yield self._counter("errors", "Such reads in which a store could not be read.", lambda each: each.errors)
+        yield GaugeMetricFamily(
+            f"{_PREFIX}_shadow_differences", "Fields that differed so far.", value=len(status.differences)
+        )
 
-
-def _servers(status: Status) -> Iterator[tuple[Mapping[str, str], int]]:
-    if status.legacy_servers is not None:
-        yield {"store": "legacy"}, status.legacy_servers
-    yield {"store": "new"}, status.configs
-
-
-def _metric(name: str, kind: str, meaning: str, values: Sequence[tuple[Mapping[str, str], int]]) -> str:
-    full = f"agent_matrix_{name}"
-    lines = [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
-    for labels, value in values:
-        inner = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
-        lines.append(f"{full}{{{inner}}} {value}" if inner else f"{full} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def _label(text: str) -> str:
-    return encodable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    def _counter(self, name: str, meaning: str, count: Callable[[AgentProgress], int]) -> Metric:
+        counter = CounterMetricFamily(f"{_PREFIX}_shadow_{name}", meaning, labels=["agent"])
+        for each in self._status.agents:
+            counter.add_metric([encodable(each.agent)], count(each))
+        return counter
