@@ -7,14 +7,11 @@ import uuid
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from matrix.configs.database import Database
 from matrix.configs.database_errors import ConstraintViolated
 from matrix.configs.model import ServerConfig
-from matrix.configs.schema import STORE
 from matrix.configs.secrets import CannotUnseal, Sealer
 from matrix.configs.store import Changed, ConfigStore, DuplicateServer, UnknownServer
 from matrix.configs.testing import TestDatabase
@@ -112,17 +109,6 @@ async def test_the_table_itself_refuses_what_is_no_config(matrix_database: TestD
     async with Database(matrix_database.url) as database:
         with pytest.raises(ConstraintViolated):
             await execute(database, statement, id=uuid.uuid4().hex, config=config)
-
-
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
-async def test_the_schema_is_the_one_that_the_code_describes(matrix_database: TestDatabase) -> None:
-    def compared(connection: Connection) -> list[Any]:
-        ours = {"target_metadata": STORE, "include_name": lambda name, kind, _: kind != "table" or name in STORE.tables}
-        found = compare_metadata(MigrationContext.configure(connection, opts=ours), STORE)
-        return [each for each in found if each[0] != "remove_index"]  # those of expressions are SQL's own
-
-    async with Database(matrix_database.url) as database, database.reading() as connection:
-        assert await connection.run_sync(compared) == []
 
 
 async def test_an_agents_look_up_reads_an_index(matrix_database: TestDatabase) -> None:
