@@ -258,6 +258,15 @@ async def test_tables_without_constraints_hold_the_defects(matrix_legacy_databas
 
 
 @pytest.mark.anyio
+async def test_tables_to_which_others_refer_are_not_made_again(matrix_legacy_database: Any) -> None:
+    async with Database(matrix_legacy_database.url) as database:
+        async with database.writing() as connection:
+            await connection.execute(text("create table notes (of integer references mcp_servers (id))"))
+        with pytest.raises(UsageError, match=r'a table "?notes"? that refers to mcp_servers'):
+            await fill_legacy(database, "small", defects=True)
+
+
+@pytest.mark.anyio
 async def test_the_store_holds_the_generated_configs_with_their_secrets_sealed(matrix_legacy_database: Any) -> None:
     sealer = Sealer(KEY)
     async with Database(matrix_legacy_database.url) as database:

@@ -48,7 +48,8 @@ class Platform:
     async def dump(self, wanted: Callable[[str], bool] = lambda _: True) -> dict[str, list[Any]]:
         async with self.database.reading() as connection:
             names = await connection.run_sync(lambda each: inspect(each).get_table_names())
-        return dump(self.url, [name for name in sorted(names) if wanted(name)])
+        dumped = dump(self.url, [name for name in sorted(names) if wanted(name)])
+        return {name: sorted(rows, key=repr) for name, rows in dumped.items()}
 
     async def others(self) -> dict[str, list[Any]]:
         """Dump every table that is neither ours nor one of the two that we write."""

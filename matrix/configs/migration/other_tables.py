@@ -116,7 +116,7 @@ async def refuse_referenced(
         query = f"select count(*) from {each.table} child join {table} parent on {pairs}"  # noqa: S608
         counted = chosen.bound(f"{query} where {chosen.condition('parent')}{apart}")
         if rows := await connection.scalar(counted):
-            raise StillReferenced(table, deed, each.table, int(rows))
+            raise StillReferenced(table, deed, each.table.strip('"'), int(rows))
 
 
 @dataclass(frozen=True)
