@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from matrix.cli.main import main
-from matrix.configs.bench import run as bench
-from matrix.configs.bench.workloads import Amounts
 from matrix.configs.secrets import new_key
 
 
@@ -70,11 +68,3 @@ def test_a_state_folder_that_cannot_be_is_one_sentence(
     assert command("configs", "migrate") == 2
     assert "name a --backup" in capsys.readouterr().err
     assert command("configs", "migrate", "--backup", str(tmp_path / "b.jsonl")) == 0
-
-
-def test_a_benchmark_writes_below_out(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny = Amounts(rounds=1, pages=1, gets=1, agents=1, writes=1, imports=1, moves=1)
-    monkeypatch.setitem(bench.run_benchmark.__kwdefaults__, "amounts", tiny)
-    assert command("bench", "configs", "--scale", "5", "--database", "sqlite") == 0
-    assert [path.name for path in empty.iterdir()] == ["out"]
-    assert (empty / "out" / "configs-benchmark" / "configs-benchmark.md").is_file()

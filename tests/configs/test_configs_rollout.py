@@ -25,6 +25,7 @@ from matrix.configs.rollout.status import Status, as_prometheus, as_text, read_s
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError
+from matrix.redaction import encodable
 from tests.configs.configs_migration_helpers import SEALER, changing, execute, platform
 
 pytestmark = pytest.mark.anyio
@@ -107,7 +108,7 @@ def test_the_metrics_have_the_names_that_dashboards_know() -> None:
     agents = (AgentProgress(odd, Mode.DUAL, datetime.now(UTC), 5, 2, 1),)
     metrics = as_prometheus(Status(None, 3, 4, agents, ()))
     samples = parsed(metrics)
-    shown = 'the "odd"\n\\ one �'
+    shown = encodable(odd)
     assert {name: value for (name, *labels), value in samples.items() if labels == [shown]} == {
         "agent_matrix_configs_shadow_reads_total": 5,
         "agent_matrix_configs_shadow_differing_reads_total": 2,
