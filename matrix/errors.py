@@ -1,4 +1,4 @@
-"""What can go wrong before and around a run, each with one sentence that says how to mend it.
+"""What can go wrong before and around a run, in the order in which it can; each words one sentence that says the mend.
 
 A command line that cannot be obeyed, and a file that cannot be read as what it should be, are the user's to
 mend: `UsageError` and its kin, exit code 2, found before anything is started. Whatever else the tool itself
@@ -8,10 +8,9 @@ inside a cell is never raised through it: that becomes the cell's outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
 
 
 class MatrixError(Exception):
@@ -35,3 +34,106 @@ class ConfigurationError(UsageError):
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, str | int | None, str]]:
         """Survive the way from a worker process to its parent."""
         return type(self), (self.file, self.where, self.mend)
+
+
+# Discovery and planning: what is asked for has to be there.
+
+
+class NoAgents(UsageError):
+    """Nothing is registered, and nothing was named."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"no agent is registered in {root}; name one with --agent package.module:create_agent")
+
+
+class UnknownName(UsageError):
+    """A filter or an argument names nothing; `listed` are the words of the command that lists what there is."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str], listed: str | None = None) -> None:
+        names = list(known)
+        mend = f"; there are {', '.join(names)}"
+        if listed is not None:
+            mend = f"{nearest(name, names)}; see `python -m matrix {listed}`"
+        super().__init__(f"no {noun} is called {name!r}{mend}")
+
+
+class UnknownCell(UsageError):
+    """No cell has this id, or matches it."""
+
+    def __init__(self, cell: str, known: Iterable[str], where: str = "no cell is called {cell!r}") -> None:
+        super().__init__(f"{where.format(cell=cell)}{nearest(cell, known)}")
+
+
+class NothingToAsk(UsageError):
+    """Filters that each name something leave nothing together."""
+
+    def __init__(self, options: Iterable[tuple[str, str]]) -> None:
+        used = " ".join(f"{option} {value!r}" for option, value in options)
+        super().__init__(
+            f"no cell is left to ask by {used}: each exists, but no capability asks for them together; drop one"
+        )
+
+
+class BadShard(UsageError):
+    """A shard that is no part of a whole."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8")
+
+
+class CannotEnter(UsageError):
+    """A folder to run in that cannot be run in."""
+
+    def __init__(self, folder: Path, problem: OSError) -> None:
+        super().__init__(f"cannot work in {folder}: {problem.strerror}; name another --directory")
+
+
+# A cell: its question could not be put.
+
+
+class ServerFault(MatrixError):
+    """A cell's question could not be put: the fault is the server's, and no agent's."""
+
+
+# Results: written, and read back.
+
+
+class CannotWrite(UsageError):
+    """Results cannot be written where they should be."""
+
+    def __init__(self, folder: Path, problem: OSError) -> None:
+        super().__init__(f"cannot write to {folder}: {problem.strerror or problem}; name another folder")
+
+
+class NoResults(UsageError):
+    """There are no results where some were named."""
+
+    def __init__(self, path: Path, problem: OSError, file_name: str) -> None:
+        super().__init__(f"cannot read {path}: {problem.strerror}; name the {file_name} of a run, or its folder")
+
+
+class NoEvidence(UsageError):
+    """A cell's evidence has gone."""
+
+    def __init__(self, path: Path, reproduce: str) -> None:
+        super().__init__(f"the evidence {path} cannot be read; run the cell again: {reproduce}")
+
+
+class IncompleteRun(UsageError):
+    """Results of a run that did not end, where only complete ones will do."""
+
+    def __init__(self, path: Path | str, mend: str) -> None:
+        super().__init__(f"{path} is of a run that did not end; {mend}")
+
+
+class ShardsDisagree(UsageError):
+    """Two files say different things of one cell."""
+
+    def __init__(self, path: Path | str, cell: str, verdict: str, other: str) -> None:
+        super().__init__(f"{path} says {verdict} of {cell}, another file {other}")
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return `; did you mean …?` with the nearest names, or nothing."""
+    close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""

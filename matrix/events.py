@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from matrix.model import Cell, Outcome
+from matrix.model import Cell
+from matrix.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -23,4 +24,12 @@ class Finished:
     evidence: Any = field(repr=False, default=None)
 
 
-Event = Started | Finished
+@dataclass(frozen=True)
+class Revised:
+    """A cell that has finished counts for something else now: the control turned out to be red in its column."""
+
+    outcome: Outcome
+
+
+EngineEvent = Started | Finished
+RunEvent = Started | Finished | Revised

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-SCHEMA_VERSION = 1
 CONTROL = "control"
 """The row that has no agent in it: where it is red, the column is our fault or the server's."""
 
-TRANSPORTS = ("stdio", "http", "sse")
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 STATEFUL = "2025-11-25"
 STATELESS = "2026-07-28"
 ANY_REVISION = "any"
 """The revision of cells with real servers: whatever the two of them negotiate."""
+SERVERS_JOINED_BY = "+"
+"""What stands between the names of servers that one cell has attached together."""
+
+
+def group_of(capability: str) -> str:
+    """Return the group of a capability's id: `invoke` of `invoke.round-trip`."""
+    return capability.partition(".")[0]
 
 
 class Verdict(StrEnum):
@@ -40,12 +44,36 @@ class Verdict(StrEnum):
         return self in {Verdict.FAILED, Verdict.TIMED_OUT, Verdict.FLAKY}
 
 
+class Transport(StrEnum):
+    """The ways to reach a server: stdio, streamable HTTP, or the older SSE."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+    SSE = "sse"
+
+
+class ServerKind(StrEnum):
+    """A stub shows one behaviour; a real server is one of the outside world."""
+
+    STUB = "stub"
+    REAL = "real"
+
+
 class Severity(StrEnum):
     """How bad a red cell is: core, expected, or optional."""
 
     CORE = "core"
     EXPECTED = "expected"
     OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A call of a real server's tool whose answer is known: the result's text has to contain `contains`."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    contains: str
 
 
 @dataclass(frozen=True)
@@ -126,8 +154,8 @@ class Server:
 
     name: str
     summary: str
-    kind: str
-    transports: tuple[str, ...] = ("stdio", "http", "sse")
+    kind: ServerKind
+    transports: tuple[Transport, ...] = tuple(Transport)
     revisions: tuple[str, ...] = REVISIONS
     unprobed: str | None = None
     """Why there is no call of a real server with a known answer, where there is none."""
@@ -147,7 +175,7 @@ class Capability:
     severity: Severity
     check: Callable[..., Any] = field(repr=False, compare=False)
     servers: tuple[str, ...] = ()
-    transports: tuple[str, ...] = ("stdio", "http")
+    transports: tuple[Transport, ...] = (Transport.STDIO, Transport.HTTP)
     revisions: tuple[str, ...] = (STATEFUL,)
     failures: tuple[str, ...] = ()
     deadline: float = 120.0
@@ -160,28 +188,43 @@ class Capability:
     @property
     def group(self) -> str:
         """The part of the id before the dot."""
-        return self.id.partition(".")[0]
+        return group_of(self.id)
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One agent, one capability, one server (or several, joined by `+`) over one transport and revision."""
+    """One agent, one capability, one server (or several together) over one transport and revision."""
 
     agent: str
     capability: str
-    server: str
+    servers: tuple[str, ...]
     transport: str
     revision: str
 
     @property
+    def group(self) -> str:
+        """The group of its capability."""
+        return group_of(self.capability)
+
+    @property
+    def server(self) -> str:
+        """The servers' names as an id has them, joined by `+`."""
+        return SERVERS_JOINED_BY.join(self.servers)
+
+    @property
+    def where(self) -> str:
+        """What is asked about: `server[transport,revision]`."""
+        return f"{self.server}[{self.transport},{self.revision}]"
+
+    @property
     def id(self) -> str:
         """`agent::capability::server[transport,revision]`."""
-        return f"{self.agent}::{self.capability}::{self.server}[{self.transport},{self.revision}]"
+        return f"{self.agent}::{self.column}"
 
     @property
     def column(self) -> str:
         """The same question put to anybody: the id without the agent."""
-        return self.id.partition("::")[2]
+        return f"{self.capability}::{self.where}"
 
     @property
     def slug(self) -> str:
@@ -198,9 +241,11 @@ class Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
         found = re.fullmatch(r"([^:]+)::([^:]+)::([^:\[]+)\[([^,\]]+),([^\]]+)\]", text)
         if found is None:
-            msg = f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"
-            raise ValueError(msg)
-        return cls(*found.groups())
+            raise ValueError(
+                f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"
+            )
+        agent, capability, servers, transport, revision = found.groups()
+        return cls(agent, capability, tuple(servers.split(SERVERS_JOINED_BY)), transport, revision)
 
 
 @dataclass(frozen=True)
@@ -225,71 +270,3 @@ class Plan:
     def asked(self) -> tuple[Planned, ...]:
         """The cells that are really to be run."""
         return tuple(each for each in self.cells if each.verdict is None)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a cell came to: verdict, reason in one sentence, evidence, duration in seconds.
-
-    `attempts` are the verdicts of each attempt. `evidence` is a path relative to the results.
-    """
-
-    cell: Cell
-    verdict: Verdict
-    reason: str = ""
-    attempts: tuple[Verdict, ...] = ()
-    duration: float | None = None
-    evidence: str | None = None
-    expected: str | None = None
-    """Why this verdict was expected, where the baseline says so."""
-    registration: str | None = None
-    configs: str = ""
-    """The options that name the config store, for a shell, where the server is one of a store."""
-
-    @property
-    def reproduce(self) -> str:
-        """The command that puts this one question again."""
-        agent = f"--agent {self.registration} " if self.registration else ""
-        configs = f"{self.configs} " if self.configs else ""
-        return f"python -m matrix run {configs}{agent}--cell '{self.cell.id}'"
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """The run header and all outcomes; the only thing that reports read."""
-
-    header: Mapping[str, Any]
-    outcomes: tuple[Outcome, ...]
-    complete: bool = True
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many outcomes there are of each verdict, in the order of the verdicts."""
-        seen = Counter(outcome.verdict for outcome in self.outcomes)
-        return {verdict.value: seen[verdict] for verdict in Verdict if seen[verdict]}
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """The agents, sorted, the control first."""
-        names = {outcome.cell.agent for outcome in self.outcomes}
-        return tuple(sorted(names, key=lambda name: (name != CONTROL, name)))
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The capability groups in the catalogue's order, as the header lists them."""
-        seen = dict.fromkeys(outcome.cell.capability.partition(".")[0] for outcome in self.outcomes)
-        order = [group for group in GROUPS if group in seen]
-        return tuple(order + sorted(set(seen) - set(order)))
-
-
-GROUPS = ("discovery", "schema", "invoke", "concurrency", "transport", "lifecycle", "client", "security", "real")
-
-
-def answers_for(outcomes: tuple[Outcome, ...], severities: Mapping[str, Severity]) -> tuple[Outcome, ...]:
-    """Return the outcomes that make a run red: an agent's fault in a core or expected capability."""
-    return tuple(
-        each
-        for each in outcomes
-        if each.verdict.is_agents_fault
-        and severities.get(each.cell.capability, Severity.EXPECTED) is not Severity.OPTIONAL
-    )

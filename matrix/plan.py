@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, TRANSPORTS, Agent, Capability, Cell, Plan, Planned, Server, Verdict
+from matrix.errors import BadShard, NothingToAsk, UnknownCell, UnknownName
+from matrix.model import (
+    ANY_REVISION,
+    CONTROL,
+    Agent,
+    Capability,
+    Cell,
+    Plan,
+    Planned,
+    Server,
+    ServerKind,
+    Transport,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,23 @@ class Filters:
     capabilities: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is left out."""
+        return self != Filters()
+
+    def options(self) -> Iterable[tuple[str, str]]:
+        """Yield the options of the command line that say this, each with its value."""
+        given = {
+            "--agent": self.agents,
+            "--server": self.servers,
+            "--transport": self.transports,
+            "--capability": self.capabilities,
+            "--revision": self.revisions,
+            "--cell": self.cells,
+        }
+        return ((option, value) for option, values in given.items() for value in values)
 
 
 @dataclass(frozen=True)
@@ -50,58 +78,60 @@ def make_plan(
     Raises UsageError, with the nearest names, for a filter that matches nothing, and for filters that leave nothing.
     """
     filters = filters or Filters()
-    machine = machine or Machine()
-    by_name = {server.name: server for server in servers}
     if assigned is not None:
         capabilities = [each for each in capabilities if each.real]
-    by_id = {capability.id: capability for capability in capabilities}
-    every = [column for capability in capabilities for column in _columns(capability, by_name)]
-    _known("agent", filters.agents, [agent.name for agent in agents])
-    _known(
-        "server",
-        filters.servers,
-        [server.name for server in servers],
-        "list servers" if assigned is None else "configs list",
-    )
-    _known("capability", filters.capabilities, [capability.id for capability in capabilities])
-    _known("transport", filters.transports, TRANSPORTS)
-    _known("revision", filters.revisions, sorted({column.revision for column in every}))
-    _known_cells(filters.cells, [cell for agent in agents for cell in _row(agent, every, assigned)])
-    columns = [column for column in every if _wanted_column(column, filters)]
-    asked: dict[str, Planned] = {}
-    kept: set[str] = set()
-    for agent in agents:
-        if _matches(agent.name, filters.agents):
-            for cell in _row(agent, columns, assigned):
-                if _matches_cell(cell, filters.cells):
-                    asked[cell.id] = _planned(cell, agent, by_id[cell.capability], by_name, machine)
-                    kept.add(cell.column)
-    for control in (agent for agent in agents if agent.is_control):
-        for cell in _row(control, columns, assigned):
-            if cell.column in kept:
-                asked.setdefault(cell.id, _planned(cell, control, by_id[cell.capability], by_name, machine))
-    if not asked:
-        msg = _nothing_left(filters)
-        raise UsageError(msg)
-    mine = set(sorted(kept)[shard[0] - 1 :: shard[1]])
-    order = {agent.name: number for number, agent in enumerate(agents)}
-    cells = sorted(
-        (each for each in asked.values() if each.cell.column in mine),
-        key=lambda each: (order[each.cell.agent], each.cell),
-    )
-    rows = {each.cell.agent for each in cells}
-    ids = {each.cell.capability for each in cells}
+    every = candidates(agents, capabilities, servers, assigned)
+    _check(filters, agents, capabilities, servers, every, stored=assigned is not None)
+    cells = sharded(selected(every, filters), shard)
+    rows, columns = {cell.agent for cell in cells}, {cell.capability for cell in cells}
+    decide = _Decision(agents, capabilities, servers, machine or Machine())
     return Plan(
-        tuple(cells),
+        tuple(decide.planned(cell) for cell in cells),
         tuple(agent for agent in agents if agent.name in rows),
-        tuple(capability for capability in capabilities if capability.id in ids),
+        tuple(capability for capability in capabilities if capability.id in columns),
         tuple(servers),
     )
 
 
+def candidates(
+    agents: Sequence[Agent],
+    capabilities: Sequence[Capability],
+    servers: Sequence[Server],
+    assigned: Mapping[str, Collection[str]] | None = None,
+) -> list[Cell]:
+    """Return every cell there is, agent by agent; the control has every server that anybody has."""
+    by_name = {server.name: server for server in servers}
+    columns = sorted(column for capability in capabilities for column in _columns(capability, by_name))
+    return [
+        replace(column, agent=agent.name)
+        for agent in agents
+        for column in columns
+        if assigned is None or agent.is_control or column.server in assigned.get(agent.name, ())
+    ]
+
+
+def selected(cells: Sequence[Cell], filters: Filters) -> list[Cell]:
+    """Return the cells that the filters leave, and the control's of the same columns, in their order.
+
+    Raises UsageError where none is left.
+    """
+    asked = {cell for cell in cells if _wanted(cell, filters)}
+    if not asked:
+        raise NothingToAsk(filters.options())
+    columns = {cell.column for cell in asked}
+    return [cell for cell in cells if cell in asked or (cell.agent == CONTROL and cell.column in columns)]
+
+
+def sharded(cells: Sequence[Cell], shard: tuple[int, int]) -> list[Cell]:
+    """Return the i-th of n parts, from 1: every n-th column."""
+    part, parts = shard
+    mine = set(sorted({cell.column for cell in cells})[part - 1 :: parts])
+    return [cell for cell in cells if cell.column in mine]
+
+
 def matching_agents(agents: Sequence[Agent], patterns: Sequence[str]) -> tuple[Agent, ...]:
     """Return the agents that these globs name; all without any. Raises UsageError for a glob that names none."""
-    _known("agent", patterns, [agent.name for agent in agents])
+    _known("agent", patterns, [agent.name for agent in agents], "list agents")
     return tuple(agent for agent in agents if _matches(agent.name, patterns))
 
 
@@ -109,15 +139,8 @@ def read_shard(text: str) -> tuple[int, int]:
     """Read `I/N`. Raises UsageError."""
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        msg = f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8"
-        raise UsageError(msg)
+        raise BadShard(text)
     return int(part), int(parts)
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return `; did you mean …?` with the nearest names, or nothing."""
-    close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def server_labels(capability: Capability) -> tuple[str, ...]:
@@ -132,32 +155,26 @@ def server_labels(capability: Capability) -> tuple[str, ...]:
 def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[Cell]:
     if capability.real:
         for server in servers.values():
-            if server.kind == "real":
+            if server.kind is ServerKind.REAL:
                 for transport in server.transports:
                     if transport in capability.transports:
-                        yield Cell("", capability.id, server.name, transport, ANY_REVISION)
+                        yield Cell("", capability.id, (server.name,), transport, ANY_REVISION)
         return
     stubs = [servers[name] for name in capability.servers]
     for transport in capability.transports:
         for revision in capability.revisions:
             if all(transport in stub.transports and revision in stub.revisions for stub in stubs):
-                yield Cell("", capability.id, "+".join(capability.servers), transport, revision)
+                yield Cell("", capability.id, capability.servers, transport, revision)
 
 
-def _row(agent: Agent, columns: Iterable[Cell], assigned: Mapping[str, Collection[str]] | None) -> list[Cell]:
-    """Return an agent's cells of these columns; the control has every server that anybody has."""
-    cells = [replace(column, agent=agent.name) for column in columns]
-    if assigned is None or agent.is_control:
-        return cells
-    return [cell for cell in cells if cell.server in assigned.get(agent.name, ())]
-
-
-def _wanted_column(cell: Cell, filters: Filters) -> bool:
+def _wanted(cell: Cell, filters: Filters) -> bool:
     return (
-        _matches(cell.capability, filters.capabilities)
-        and any(_matches(name, filters.servers) for name in cell.server.split("+"))
+        _matches(cell.agent, filters.agents)
+        and _matches(cell.capability, filters.capabilities)
+        and any(_matches(name, filters.servers) for name in cell.servers)
         and _matches(cell.transport, filters.transports)
         and _matches(cell.revision, filters.revisions)
+        and (not filters.cells or any(cell.matches(pattern) for pattern in filters.cells))
     )
 
 
@@ -165,52 +182,60 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _matches_cell(cell: Cell, patterns: Sequence[str]) -> bool:
-    return not patterns or any(cell.matches(pattern) for pattern in patterns)
+class _Decision:
+    """What is known of a cell before anything is started."""
+
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        capabilities: Sequence[Capability],
+        servers: Sequence[Server],
+        machine: Machine,
+    ) -> None:
+        self._agents = {agent.name: agent for agent in agents}
+        self._capabilities = {capability.id: capability for capability in capabilities}
+        self._servers = {server.name: server for server in servers}
+        self._machine = machine
+
+    def planned(self, cell: Cell) -> Planned:
+        """Return the cell, with its verdict where it needs not be asked."""
+        agent = self._agents[cell.agent]
+        if agent.problem is not None:
+            return Planned(cell, Verdict.FAILED, str(agent.problem))
+        if agent.name in self._machine.agents:
+            return Planned(cell, Verdict.SKIPPED, self._machine.agents[agent.name])
+        reason = next(filter(None, (self._lacking(cell, self._servers[name]) for name in cell.servers)), None)
+        return Planned(cell) if reason is None else Planned(cell, Verdict.SKIPPED, reason)
+
+    def _lacking(self, cell: Cell, server: Server) -> str | None:
+        if server.kind is ServerKind.REAL and server.name in self._machine.servers:
+            return self._machine.servers[server.name]
+        if self._capabilities[cell.capability].probes and server.unprobed is not None:
+            return f"{server.name}: {server.unprobed}"
+        return None
 
 
-def _planned(
-    cell: Cell, agent: Agent, capability: Capability, servers: Mapping[str, Server], machine: Machine
-) -> Planned:
-    if agent.problem is not None:
-        return Planned(cell, Verdict.FAILED, str(agent.problem))
-    if agent.name in machine.agents:
-        return Planned(cell, Verdict.SKIPPED, machine.agents[agent.name])
-    for name in cell.server.split("+"):
-        if servers[name].kind == "real" and name in machine.servers:
-            return Planned(cell, Verdict.SKIPPED, machine.servers[name])
-        unprobed = servers[name].unprobed
-        if capability.probes and unprobed is not None:
-            return Planned(cell, Verdict.SKIPPED, f"{name}: {unprobed}")
-    return Planned(cell)
+def _check(
+    filters: Filters,
+    agents: Sequence[Agent],
+    capabilities: Sequence[Capability],
+    servers: Sequence[Server],
+    cells: Sequence[Cell],
+    *,
+    stored: bool,
+) -> None:
+    """Refuse a filter that matches nothing."""
+    _known("agent", filters.agents, [agent.name for agent in agents], "list agents")
+    _known("server", filters.servers, [each.name for each in servers], "configs list" if stored else "list servers")
+    _known("capability", filters.capabilities, [each.id for each in capabilities], "list capabilities")
+    _known("transport", filters.transports, tuple(Transport))
+    _known("revision", filters.revisions, sorted({cell.revision for cell in cells}))
+    for pattern in filters.cells:
+        if not any(cell.matches(pattern) for cell in cells):
+            raise UnknownCell(pattern, [cell.id for cell in cells])
 
 
 def _known(noun: str, patterns: Sequence[str], names: Sequence[str], listed: str | None = None) -> None:
-    listed = listed or {"agent": "list agents", "capability": "list capabilities"}.get(noun)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            mend = f"; there are {', '.join(names)}"
-            if listed is not None:
-                mend = f"{nearest(pattern, names)}; see `python -m matrix {listed}`"
-            msg = f"no {noun} is called {pattern!r}{mend}"
-            raise UsageError(msg)
-
-
-def _known_cells(patterns: Sequence[str], cells: Sequence[Cell]) -> None:
-    for pattern in patterns:
-        if not any(cell.matches(pattern) for cell in cells):
-            msg = f"no cell is called {pattern!r}{nearest(pattern, [cell.id for cell in cells])}"
-            raise UsageError(msg)
-
-
-def _nothing_left(filters: Filters) -> str:
-    given = {
-        "--agent": filters.agents,
-        "--server": filters.servers,
-        "--transport": filters.transports,
-        "--capability": filters.capabilities,
-        "--revision": filters.revisions,
-        "--cell": filters.cells,
-    }
-    used = " ".join(f"{option} {value!r}" for option, values in given.items() for value in values)
-    return f"no cell is left to ask by {used}: each exists, but no capability asks for them together; drop one"
+            raise UnknownName(noun, pattern, names, listed)

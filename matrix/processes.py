@@ -1,7 +1,7 @@
-"""What a command leaves running: the processes of one run, told from all others.
+"""Processes that a run starts, found again and ended: those of a worker, and those of a command's run.
 
-A run's processes are those of its group or session, and those that have its HOME, which is its own: servers are often
-started in a session of theirs, so the group alone would miss them. Where there is no /proc, only the group is known.
+A worker marks its environment, and whatever it starts inherits the mark. A command's run has a session and a HOME of
+its own: servers are often started in a session of theirs, so neither alone would find them all.
 """
 
 from __future__ import annotations
@@ -14,22 +14,46 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+MARK = "AGENT_MATRIX_WORKER"
+"""An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
 _POLL_SECONDS = 0.05
-_PROC = Path("/proc")
+_GONE = (ProcessLookupError, PermissionError)
+
+
+def mark() -> str:
+    """Return the mark of this process, nothing where it has none."""
+    return os.environ.get(MARK, "")
+
+
+def end_marked(value: str) -> None:
+    """Kill every process that carries this mark in its environment."""
+    for process in _with_environment(MARK, value):
+        _killed(process)
+
+
+def end_group(leader: int) -> None:
+    """Kill a process, and everything in the group that it leads."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(*_GONE):
+            kill(leader, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class RunProcesses:
-    """The processes of one run: `leader` is the process that was started as the leader of a session."""
+    """The processes of one run of a command: `leader` is the process that was started as the leader of a session."""
 
     leader: int
     home: Path
 
     def alive(self) -> tuple[str, ...]:
         """Return the names of those that still run, sorted."""
-        if not (_PROC / "self").exists():
-            return ("a process of its group",) if self._signalled(0) else ()
-        return tuple(sorted(name for _, name in self._found()))
+        names: list[str] = []
+        for process in self._found():
+            with contextlib.suppress(psutil.Error):
+                names.append(process.name())
+        return tuple(sorted(names))
 
     async def still_alive(self, seconds: float) -> tuple[str, ...]:
         """Return the names of those that still run after so many seconds; at once when there are none."""
@@ -47,30 +71,35 @@ class RunProcesses:
         nicer = os.getpriority(os.PRIO_PROCESS, 0) + niceness
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PGRP, self.leader, nicer)
-            (_PROC / str(self.leader) / "autogroup").write_text(str(nicer), encoding="ascii")
+            Path("/proc", str(self.leader), "autogroup").write_text(str(nicer), encoding="ascii")
 
     def kill(self) -> None:
         """End all of them."""
-        self._signalled(signal.SIGKILL)
-        for pid, _ in self._found():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(*_GONE):
+            os.killpg(self.leader, signal.SIGKILL)
+        for process in self._found():
+            _killed(process)
 
-    def _signalled(self, number: int) -> bool:
-        try:
-            os.killpg(self.leader, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+    def _found(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, *_GONE):
+                mine = self.leader in {os.getpgid(process.pid), os.getsid(process.pid)}
+                if (mine or process.environ().get("HOME") == str(self.home)) and _still_runs(process):
+                    yield process
 
-    def _found(self) -> Iterator[tuple[int, str]]:
-        mark = b"HOME=" + os.fsencode(self.home)
-        for folder in _PROC.glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                head, _, rest = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
-                state, _, group, session = rest.split()[:4]
-                if state in {"Z", "X"}:
-                    continue  # it has ended, and only waits for somebody to ask how
-                mine = self.leader in {int(group), int(session)}
-                if mine or mark in (folder / "environ").read_bytes().split(b"\0"):
-                    yield int(folder.name), head.partition("(")[2]
+
+def _with_environment(name: str, value: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(name) == value:
+                yield process
+
+
+def _still_runs(process: psutil.Process) -> bool:
+    """Whether it has not ended; one that has may wait for somebody to ask how."""
+    return process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+
+
+def _killed(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.kill()

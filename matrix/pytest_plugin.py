@@ -9,13 +9,18 @@ over its workers. The control answers each question too, so that our own fault i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from matrix.errors import MatrixError
-from matrix.model import Outcome, Plan, Verdict
+from matrix.model import CONTROL, Cell, Verdict
+from matrix.outcome import Outcome
+
+if TYPE_CHECKING:
+    from matrix.engine.prepare import Prepared
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,8 +47,8 @@ class Cells(pytest.Collector):
 
     def collect(self) -> Iterator[CellTest]:
         """Plan as the command line does. A wrong option is a usage error of pytest, in one sentence."""
-        from matrix.engine.run import Request, prepare  # noqa: PLC0415
-        from matrix.plan import Filters  # noqa: PLC0415  (sessions that ask for no matrix pay nothing)
+        from matrix.engine.prepare import Wish, prepare  # noqa: PLC0415  (sessions that ask for no matrix pay nothing)
+        from matrix.plan import Filters  # noqa: PLC0415
 
         filters = Filters(
             agents=self._option("matrix"),
@@ -52,12 +57,12 @@ class Cells(pytest.Collector):
             capabilities=self._option("matrix_capability"),
         )
         try:
-            plan, _ = prepare(Request(self.config.rootpath, Path("out"), filters), _Silent())
+            prepared = prepare(Wish(self.config.rootpath, filters), lambda _: None)
         except MatrixError as problem:
             raise pytest.UsageError(str(problem)) from problem
-        for planned in plan.cells:
-            if planned.cell.agent != "control" or "control" in filters.agents:
-                yield CellTest.from_parent(self, name=planned.cell.id, plan=plan, cell=planned.cell)  # pyright: ignore[reportUnknownMemberType]
+        for planned in prepared.plan.cells:
+            if planned.cell.agent != CONTROL or CONTROL in filters.agents:
+                yield CellTest.from_parent(self, name=planned.cell.id, prepared=prepared, cell=planned.cell)  # pyright: ignore[reportUnknownMemberType]
 
     def _option(self, name: str) -> tuple[str, ...]:
         given: list[str] | None = self.config.getoption(name)
@@ -67,26 +72,27 @@ class Cells(pytest.Collector):
 class CellTest(pytest.Item):
     """One cell as a test."""
 
-    def __init__(self, *, plan: Plan, cell: Any, **more: Any) -> None:
+    def __init__(self, *, prepared: Prepared, cell: Cell, **more: Any) -> None:
         super().__init__(**more)  # pyright: ignore[reportUnknownMemberType]
-        self._plan = plan
+        self._prepared = prepared
         self._cell = cell
 
     def runtest(self) -> None:
         """Put the question to the agent and to the control."""
-        from dataclasses import replace  # noqa: PLC0415
-
         from matrix.engine.local import LocalEngine, Options  # noqa: PLC0415
-        from matrix.engine.run import blame_control  # noqa: PLC0415
         from matrix.events import Finished  # noqa: PLC0415
-        from matrix.registry.discovery import real_servers_file  # noqa: PLC0415
+        from matrix.results.command import Reproduction  # noqa: PLC0415
+        from matrix.results.judgement import settled  # noqa: PLC0415
 
-        cells = tuple(each for each in self._plan.cells if each.cell.column == self._cell.column)
-        wanted = {self._cell.agent, "control"}
-        plan = replace(self._plan, cells=tuple(each for each in cells if each.cell.agent in wanted))
-        events = LocalEngine(plan, Options(real=real_servers_file())).run()
-        outcomes = blame_control([event.outcome for event in events if isinstance(event, Finished)])
-        judge(next(each for each in outcomes if each.cell == self._cell))
+        plan = self._prepared.plan
+        rows = {self._cell.agent, CONTROL}
+        cells = tuple(each for each in plan.cells if each.cell.column == self._cell.column and each.cell.agent in rows)
+        events = LocalEngine(replace(plan, cells=cells), Options(source=self._prepared.source)).run()
+        outcomes = settled([event.outcome for event in events if isinstance(event, Finished)])
+        agent = next(each for each in plan.agents if each.name == self._cell.agent)
+        registration = () if agent.registration is None else ("--agent", agent.registration)
+        command = Reproduction(directory=self.config.rootpath).command(self._cell.id, registration)
+        judge(replace(next(each for each in outcomes if each.cell == self._cell), command=command))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Show the reason and the command, not our traceback."""
@@ -99,7 +105,7 @@ class CellTest(pytest.Item):
         return self.path, None, self.name
 
 
-class Red(Exception):  # noqa: N818  (a verdict)
+class Red(Exception):
     """The cell is not green."""
 
 
@@ -108,18 +114,4 @@ def judge(outcome: Outcome) -> None:
     if outcome.verdict in {Verdict.SKIPPED, Verdict.UNSUPPORTED}:
         pytest.skip(outcome.reason)
     if outcome.verdict is not Verdict.PASSED:
-        msg = f"{outcome.verdict.value}: {outcome.reason}\n{outcome.reproduce}"
-        raise Red(msg)
-
-
-class _Silent:
-    """An audience that says nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def planned(self, plan: Plan, done: int) -> None:
-        """Nothing."""
-
-    def happened(self, event: Any) -> None:
-        """Nothing."""
+        raise Red(f"{outcome.verdict.value}: {outcome.reason}\n{outcome.reproduce}")

@@ -30,7 +30,7 @@ Outcome = str | types.CallToolResult | Sequence[types.ContentBlock]
 Handler = Callable[[Context, dict[str, Any]], Awaitable[Outcome]]
 
 STDERR: ContextVar[TextIO] = ContextVar("STDERR", default=sys.stderr)
-"""Where a stub writes its diagnostics: this process's stderr when it runs alone, its own pump's in a lab."""
+"""Where a stub writes its diagnostics: this process's stderr when it runs alone, its own bridge's in a lab."""
 
 
 class Died(BaseException):

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from matrix.capabilities.registry import find_capabilities
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
-from matrix.model import STATEFUL, Agent, Outcome, Verdict
+from matrix.model import STATEFUL, Agent, Verdict
+from matrix.outcome import Outcome
 from matrix.plan import Filters, make_plan
-from matrix.registry.discovery import find_capabilities, find_servers
+from matrix.registry.discovery import find_stubs
 
 TINY_AGENT = Path(__file__).parent / "adapters" / "tiny_agent.py"
 ROUND_TRIP = "invoke.round-trip"
@@ -25,7 +27,7 @@ def tiny_argv(*vice: str) -> list[str]:
 def asked(agents: Iterable[Agent], capability: str = ROUND_TRIP) -> tuple[dict[str, Outcome], dict[str, Any]]:
     """Put one question over stdio to these agents; returns the outcomes and the evidence by the agents' names."""
     filters = Filters(capabilities=(capability,), transports=("stdio",), revisions=(STATEFUL,))
-    plan = make_plan(sorted(agents, key=lambda each: each.name), find_capabilities(), find_servers(None), filters)
+    plan = make_plan(sorted(agents, key=lambda each: each.name), find_capabilities(), find_stubs(), filters)
     finished = [event for event in LocalEngine(plan, Options()).run() if isinstance(event, Finished)]
     outcomes = {each.outcome.cell.agent: each.outcome for each in finished}
     return outcomes, {each.outcome.cell.agent: each.evidence for each in finished}

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from matrix.model import ANY_REVISION, CONTROL, STATEFUL, Agent, Capability, Cell, Outcome, Server, Severity, Verdict
+from matrix.model import (
+    ANY_REVISION,
+    CONTROL,
+    STATEFUL,
+    Agent,
+    Capability,
+    Cell,
+    Server,
+    ServerKind,
+    Severity,
+    Transport,
+    Verdict,
+)
+from matrix.outcome import CapabilityHeader, Outcome, RunHeader
 
 
 def agent(name: str, **more: Any) -> Agent:
@@ -12,11 +26,13 @@ def agent(name: str, **more: Any) -> Agent:
 
 
 def stub(name: str, **more: Any) -> Server:
-    return Server(name, f"A stub called {name}.", "stub", **more)
+    return Server(name, f"A stub called {name}.", ServerKind.STUB, **more)
 
 
 def real(name: str, *transports: str) -> Server:
-    return Server(name, f"A real server called {name}.", "real", transports, (ANY_REVISION,))
+    return Server(
+        name, f"A real server called {name}.", ServerKind.REAL, tuple(map(Transport, transports)), (ANY_REVISION,)
+    )
 
 
 def capability(capability_id: str, *servers: str, severity: str = "core", **more: Any) -> Capability:
@@ -39,3 +55,9 @@ def outcome(cell: str, verdict: str = "passed", reason: str = "", **more: Any) -
 
 
 CONTROL_AGENT = agent(CONTROL)
+
+
+def header(severities: Mapping[str, str | Severity] | None = None, **more: Any) -> RunHeader:
+    """Return a run's header that knows these capabilities' severities."""
+    known = {name: CapabilityHeader(Severity(each)) for name, each in (severities or {}).items()}
+    return RunHeader(capabilities=known, **more)

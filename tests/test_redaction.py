@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from matrix.redaction import MASK, hide, one_sentence, redact
+from matrix.redaction import MASK, Pieces, hide, one_sentence, printable, redact
 
 
 @pytest.mark.parametrize(
@@ -128,3 +129,62 @@ def test_what_a_cut_has_left_of_a_secret_is_hidden() -> None:
         "…cdefghij and 01234567 words": f"…{MASK} and 01234567 words",
     }
     assert {text: hide(text, [secret]) for text in cuts} == cuts
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        quote(SECRET),
+        quote_plus(SECRET),
+        quote(SECRET, safe="").lower(),
+        quote(quote(SECRET, safe=""), safe=""),
+        json.dumps(json.dumps({"a": SECRET})),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"user:{SECRET}".encode()).decode(),
+        base64.urlsafe_b64encode(f'{{"k": "{SECRET}"}}'.encode()).decode(),
+    ],
+    ids=["path", "form", "lower", "percent-twice", "json-in-json", "base64", "base64-of-basic", "base64url-of-json"],
+)
+def test_a_known_secret_is_hidden_in_encodings_of_encodings(spelled: str) -> None:
+    hidden = hide(f"before {spelled} after", [SECRET])
+    assert MASK in hidden
+    assert hidden.startswith("before ")
+    assert hidden.endswith(" after")
+    assert len(hidden) < len(spelled) + 14
+
+
+def test_a_secret_that_arrived_in_pieces_is_masked_in_each_of_them() -> None:
+    chunks = Pieces(("with gh", "p_0123456789abcdef", "ABCD and ", "more"))
+    assert redact(chunks).texts == (f"with {MASK}", MASK, f"{MASK} and ", "more")
+    assert hide(Pieces(("my hun", "ter2sec", "ret.")), ["hunter2secret"]).texts == (f"my {MASK}", MASK, f"{MASK}.")
+
+
+def test_a_private_key_over_many_lines_is_masked_in_all_of_them() -> None:
+    lines = (
+        "key:",
+        "-----BEGIN PRIVATE KEY-----",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+        "Zm9v",
+        "-----END PRIVATE KEY-----",
+        "ok",
+    )
+    assert redact(Pieces(lines, "\n")).texts == ("key:", MASK, MASK, MASK, MASK, "ok")
+
+
+def test_entries_that_name_their_value_and_words_of_commands_are_masked() -> None:
+    assert redact([{"name": "API_KEY", "value": "abc"}]) == [{"name": "API_KEY", "value": MASK}]
+    assert redact({"argv": ["x", "--api-key", "abc", "--port", "80"]}) == {
+        "argv": ["x", "--api-key", MASK, "--port", "80"]
+    }
+    assert redact({"password": 123456, "max_tokens": 100}) == {"password": MASK, "max_tokens": 100}
+
+
+def test_two_keys_that_become_one_mask_are_both_kept() -> None:
+    assert redact({"sk-abcdef123456": 1, "sk-abcdef123457": 2}) == {MASK: 1, f"{MASK} (1)": 2}
+
+
+def test_what_controls_a_terminal_or_is_no_character_is_spelled_out() -> None:
+    assert printable("\x1b[31mred\x00\r\n\ttab \ud800 \u202eabc \x9b é 漢") == (
+        "\\x1b[31mred\\x00\\r\n\ttab \\ud800 \\u202eabc \\x9b é 漢"
+    )
+    assert one_sentence("an \x1b[2J and \udfff") == "an \\x1b[2J and \\udfff"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from matrix.lab.servers.real import unavailable
+from matrix.lab.servers.pinned import PinnedServers
+from matrix.lab.servers.prepare import unavailable
 from matrix.registry import environments
-from matrix.registry.discovery import load_real, real_servers_file
+from matrix.registry.discovery import real_servers_file
 from matrix.registry.environments import EnvironmentUnavailable
 from tests.saboteurs.registry import SABOTEURS
 from tests.saboteurs.running import (
@@ -60,7 +61,7 @@ def test_a_capability_turns_red_on_its_saboteur_and_no_unrelated_one_does(capabi
 
 def install_real_server() -> None:
     """Install the real server that saboteurs meet, or skip the test with the reason why it cannot be had."""
-    server = load_real(real_servers_file())[REAL_SERVER]
+    server = PinnedServers(real_servers_file()).pinned[REAL_SERVER]
     if reason := unavailable(server):
         pytest.skip(reason)
     try:

@@ -60,7 +60,7 @@ class OwnsProcesses(Protocol):
         ...
 
 
-class CannotStart(Exception):  # noqa: N818  (a state of affairs, and a verdict, rather than an error of ours)
+class CannotStart(Exception):
     """The agent could not be made; the text says why, in one sentence."""
 
 

@@ -41,5 +41,4 @@ def _answer(returned: Any) -> Answer:
         if len(parts) == 2 and isinstance(parts[0], str):
             return Answer(parts[0], parts[1])
     kind = type(cast("object", returned)).__name__
-    msg = f"the agent returned {kind}; it should return a text, or (text, history)"
-    raise TypeError(msg)
+    raise TypeError(f"the agent returned {kind}; it should return a text, or (text, history)")

@@ -35,7 +35,7 @@ _STDERR_LIMIT = 64 * 1024
 _STDERR_LINES = 12
 
 
-class CommandFailed(Exception):  # noqa: N818  (the agent's failure, not ours)
+class CommandFailed(Exception):
     """The command could not be started, or ended badly: the exit code, then the end of its stderr."""
 
 

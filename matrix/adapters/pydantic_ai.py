@@ -33,11 +33,9 @@ async def start(target: AnyAgent | Callable[..., Any], servers: Mapping[str, Any
         made = target(mcp_servers=servers) if wires else target()
         agent = await made if inspect.isawaitable(made) else made
     except Exception as problem:
-        msg = f"its factory raised {type(problem).__name__}: {problem}"
-        raise CannotStart(msg) from problem
+        raise CannotStart(f"its factory raised {type(problem).__name__}: {problem}") from problem
     if not isinstance(agent, Agent):
-        msg = f"its factory returned {type(agent).__name__}, which is no pydantic_ai.Agent"
-        raise CannotStart(msg)
+        raise CannotStart(f"its factory returned {type(agent).__name__}, which is no pydantic_ai.Agent")
     return PydanticAiInstance(cast("AnyAgent", agent), () if wires else attached(servers))
 
 

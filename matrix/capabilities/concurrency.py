@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, expect
-from matrix.lab.model.script import Gate, Turn, call, say, together
+from matrix.lab.script import Gate, Turn, call, say, together
 from matrix.model import STATEFUL, STATELESS
 
 MANY = 16
@@ -115,11 +115,11 @@ async def all_agents(cell: CellVerbs) -> None:
     is alone. Who is alone because the others never came is not to blame: they are.
     """
     token = cell.nonce()
-    run = await cell.ask(call("gather", token=token, of=cell.party))
+    run = await cell.ask(call("gather", token=token, of=cell.group_size))
     shown = run.result("gather")
     expect(token in shown, f"the agent was not shown its own answer: {shown[:120]!r}")
     late = any(each.started > ASSEMBLY_SECONDS for each in cell.trace.calls("gather"))
-    alone = cell.party > 1 and f"{token}: alone" in shown
+    alone = cell.group_size > 1 and f"{token}: alone" in shown
     expect(not (late and alone), "the agent came to the server only when the others had left")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
-from matrix.lab.model.script import Turn, call, call_unknown, say, together
+from matrix.lab.model.conversation import markers
+from matrix.lab.records import OfferedTool
+from matrix.lab.script import Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
 
 
@@ -20,7 +24,7 @@ async def list_tools(cell: CellVerbs) -> None:
     The agent is run once on a server of seven tools; the model's first request has to offer all of them.
     """
     run = await cell.ask(call("empty"))
-    _all_offered(cell, [tool.description for tool in run.offered])
+    _all_offered(cell, run.offered)
 
 
 @capability(
@@ -37,7 +41,7 @@ async def pagination(cell: CellVerbs) -> None:
     text = cell.nonce()
     run = await cell.ask(call("page_tool_12", text=text))
     expect(text in run.result("page_tool_12"), "the tool of the last page did not return its result")
-    _all_offered(cell, [tool.description for tool in run.offered], tools=12)
+    _all_offered(cell, run.offered, tools=12)
 
 
 @capability(
@@ -74,8 +78,7 @@ async def native_tools_kept(cell: CellVerbs) -> None:
     alone = await (await cell.another(with_servers=False)).attempt(say("hello"))
     own = {tool.name for tool in alone.offered}
     if not own:
-        msg = "the agent has no tools of its own"
-        raise Unsupported(msg)
+        raise Unsupported("the agent has no tools of its own")
     text = cell.nonce()
     turns: list[Turn] = [call("echo", text=text)]
     if cell.native is not None:
@@ -89,16 +92,10 @@ async def native_tools_kept(cell: CellVerbs) -> None:
         expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
 
 
-def _all_offered(cell: CellVerbs, descriptions: list[str], tools: int = 7) -> None:
+def _all_offered(cell: CellVerbs, offered: Sequence[OfferedTool], tools: int = 7) -> None:
     """Every tool that the stub has, by the marker in its description, whatever name the agent gave it."""
-    server = cell.servers[0]
-    marks = {mark for text in descriptions for mark in _marks(text, server)}
-    listed = set(cell.trace.listed(server))
-    missing = sorted(listed - marks)
+    marked = {name for tool in offered for server, name in markers(tool) if server == cell.servers[0]}
+    listed = set(cell.trace.listed(cell.servers[0]))
+    missing = sorted(listed - marked)
     expect(not missing, f"{len(missing)} tools were not offered to the model: {', '.join(missing)}")
     expect(len(listed) == tools, f"the agent asked for {len(listed)} of the server's {tools} tools")
-
-
-def _marks(text: str, server: str) -> list[str]:
-    opening = f"[mcp:{server}/"
-    return [part.partition("]")[0] for part in text.split(opening)[1:]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
-from matrix.lab.model.script import call, call_with
+from matrix.lab.script import call, call_with
 from matrix.model import STATEFUL, STATELESS
 
 UNICODE = (

@@ -7,7 +7,7 @@ import json
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
-from matrix.lab.model.script import call, say
+from matrix.lab.script import call, say
 from matrix.model import REVISIONS, STATELESS
 
 SHUTDOWN_SECONDS = 15.0
@@ -28,11 +28,7 @@ async def version(cell: CellVerbs) -> None:
     text = cell.nonce()
     run = await cell.ask(call("echo", text=text))
     expect(text in run.result("echo"), "the model was not shown what the server returned")
-    agreed = [
-        frame.message["result"]["protocolVersion"]
-        for frame in cell.trace.frames
-        if frame.direction == "out" and "protocolVersion" in mapping(frame.message.get("result"))
-    ]
+    agreed = [each["protocolVersion"] for each in cell.trace.results() if "protocolVersion" in each]
     expect(agreed and set(agreed) == {cell.revision}, f"the revision agreed on was {agreed}, not {cell.revision}")
 
 
@@ -124,7 +120,7 @@ async def shutdown(cell: CellVerbs) -> None:
     everything else that the agent's own command started, where it is one.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
-    started = [each for each in cell.trace.processes if each.event == "started"]
+    started = cell.trace.started()
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
     left = len(cell.trace.open_sessions())

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
-from matrix.capabilities.verbs import CellVerbs, Probe, Run, ServerFault, expect
+from matrix.capabilities.verbs import CellVerbs, Run, expect
+from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
 from matrix.lab.model.conversation import find_tool
-from matrix.lab.model.script import Call, Turn, call_with, say
-from matrix.model import TRANSPORTS
+from matrix.lab.script import Call, Turn, call_with, say
+from matrix.model import Probe, Transport
 
 RUNS = 8
 
 
-@capability("real.discovery", severity="core", real=True, transports=TRANSPORTS)
+@capability("real.discovery", severity="core", real=True, transports=tuple(Transport))
 async def discovery(cell: CellVerbs) -> None:
     """Exactly the tools that the server lists are offered.
 
@@ -36,7 +37,7 @@ async def discovery(cell: CellVerbs) -> None:
     )
 
 
-@capability("real.schema", severity="core", real=True, transports=TRANSPORTS)
+@capability("real.schema", severity="core", real=True, transports=tuple(Transport))
 async def schema(cell: CellVerbs) -> None:
     """Each tool's schema reaches the model with its meaning kept.
 
@@ -45,8 +46,7 @@ async def schema(cell: CellVerbs) -> None:
     """
     run = await _connected(cell)
     if not cell.trace.listed():
-        msg = "the server has no tools"
-        raise ServerFault(msg)
+        raise ServerFault("the server has no tools")
     compared = 0
     for name, tool in sorted(cell.trace.listed().items()):
         offered = next(
@@ -69,7 +69,7 @@ async def schema(cell: CellVerbs) -> None:
                 accepts(offered, probe.arguments)
 
 
-@capability("real.invocation", severity="core", real=True, probes=True, transports=TRANSPORTS)
+@capability("real.invocation", severity="core", real=True, probes=True, transports=tuple(Transport))
 async def invocation(cell: CellVerbs) -> None:
     """Every declared probe (a call and what its result must hold) succeeds.
 
@@ -80,7 +80,7 @@ async def invocation(cell: CellVerbs) -> None:
     _answered(run, probes)
 
 
-@capability("real.concurrent", severity="core", real=True, probes=True, transports=TRANSPORTS, deadline=300)
+@capability("real.concurrent", severity="core", real=True, probes=True, transports=tuple(Transport), deadline=300)
 async def concurrent(cell: CellVerbs) -> None:
     """The probes succeed from eight runs at once, each with its own answer.
 
@@ -100,7 +100,7 @@ async def shutdown(cell: CellVerbs) -> None:
     end.
     """
     await _connected(cell)
-    started = [each for each in cell.trace.processes if each.event == "started"]
+    started = cell.trace.started()
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
     expect(gone, f"the server's process still ran {SHUTDOWN_SECONDS:g} s after the run")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from matrix.model import STATEFUL, Capability, Severity
+from matrix import capabilities as package
+from matrix.model import STATEFUL, Capability, Severity, Transport
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -31,15 +34,15 @@ def capability(
     """
 
     def register(check: Check) -> Check:
-        title, _, how = inspect.cleandoc(check.__doc__ or "").partition("\n")
+        title, _, details = inspect.cleandoc(check.__doc__ or "").partition("\n")
         _REGISTERED[capability_id] = Capability(
             id=capability_id,
             title=title.strip(),
-            how=" ".join(how.split()),
+            how=" ".join(details.split()),
             severity=Severity(severity),
             check=check,
             servers=tuple(servers),
-            transports=tuple(transports),
+            transports=tuple(Transport(each) for each in transports),
             revisions=tuple(revisions),
             failures=tuple(failures),
             deadline=deadline,
@@ -55,3 +58,10 @@ def capability(
 def registered() -> tuple[Capability, ...]:
     """Return every capability whose module has been imported, sorted by id."""
     return tuple(_REGISTERED[each] for each in sorted(_REGISTERED))
+
+
+def find_capabilities() -> tuple[Capability, ...]:
+    """Return every capability, sorted by id."""
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return registered()

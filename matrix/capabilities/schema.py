@@ -12,8 +12,8 @@ from typing import Any
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
-from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import call, call_with, together
+from matrix.lab.records import OfferedTool
+from matrix.lab.script import call, call_with, together
 
 _LONG_NAME = re.compile(r"`([^`]{24})[^`]{12,}`")
 ADDRESS = {"street": "Main St 1", "country": {"code": "FR"}}

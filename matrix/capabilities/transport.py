@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 from matrix.model import STATEFUL, STATELESS
 
 
@@ -15,10 +15,7 @@ async def stdio(cell: CellVerbs) -> None:
     The agent starts the server as its own process, with the declared command, folder and environment.
     """
     await _one_call(cell)
-    expect(
-        [each for each in cell.trace.processes if each.event == "started"],
-        "the agent did not start the server's process",
-    )
+    expect(cell.trace.started(), "the agent did not start the server's process")
 
 
 @capability("transport.http", severity="core", servers=["echo"], transports=["http"], revisions=[STATEFUL, STATELESS])
@@ -28,7 +25,7 @@ async def http(cell: CellVerbs) -> None:
     The server is reached at one URL; every exchange is recorded with its headers and status.
     """
     await _one_call(cell)
-    expect([each for each in cell.trace.http if each.method == "POST"], "the server saw no POST")
+    expect(cell.trace.exchanges("POST"), "the server saw no POST")
 
 
 @capability("transport.sse", severity="optional", servers=["echo"], transports=["sse"])
@@ -38,7 +35,7 @@ async def sse(cell: CellVerbs) -> None:
     The server is reached by a stream that names the endpoint for messages.
     """
     await _one_call(cell)
-    expect([each for each in cell.trace.http if each.method == "GET"], "the server saw no stream")
+    expect(cell.trace.exchanges("GET"), "the server saw no stream")
 
 
 @capability(
@@ -72,7 +69,7 @@ async def headers(cell: CellVerbs) -> None:
     """
     await _one_call(cell)
     for method in ("tools/list", "tools/call"):
-        posts = [each for each in cell.trace.http if each.rpc_method == method]
+        posts = cell.trace.exchanges(rpc_method=method)
         expect(posts, f"the server saw no {method}")
         for name, value in cell.headers.items():
             kept = all(post.headers.get(name.lower()) == value for post in posts)

@@ -9,24 +9,20 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from matrix.lab.model.protocols.base import OfferedTool, ShownResult
-from matrix.lab.model.script import Turn
-from matrix.lab.trace import ModelExchange, Trace
-from matrix.model import NativeProbe
+from matrix.lab.records import ModelExchange, OfferedTool, ShownResult
+from matrix.lab.script import Turn
+from matrix.lab.trace import Trace
+from matrix.model import NativeProbe, Probe
 
 T = TypeVar("T")
 
 
-class Unmet(Exception):  # noqa: N818  (a verdict about the agent, not an error of ours)
+class Unmet(Exception):
     """An expectation was not met; the text is the verdict's reason, one sentence."""
 
 
-class Unsupported(Exception):  # noqa: N818  (a verdict)
+class Unsupported(Exception):
     """The agent was probed and has no such feature; the text says how that showed."""
-
-
-class ServerFault(Exception):  # noqa: N818  (a verdict)
-    """The question could not be put: the fault is ours or the server's."""
 
 
 def expect(condition: object, reason: str) -> None:
@@ -84,15 +80,6 @@ class Run:
         return texts[0]
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A call of a real server's tool whose answer is known."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: str
-
-
 class Asking(Protocol):
     """An agent that can be asked."""
 
@@ -134,7 +121,7 @@ class CellVerbs(Asking, Protocol):
         ...
 
     @property
-    def party(self) -> int:
+    def group_size(self) -> int:
         """How many agents of this run use the server together (`concurrency.all-agents`)."""
         ...
 

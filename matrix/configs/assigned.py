@@ -1,4 +1,4 @@
-"""The servers that a store assigns to agents, for a run: the only door through which the engine sees configs.
+"""The servers that a store assigns to agents, read for a run.
 
 What is read is plain data with its references in place: `${VAR}` and `${sealed:…}` stay so in everything that is
 planned, sent to a worker, or written. Only `Resolver`, in the worker, puts values in. Nothing heavy is imported before
@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from matrix.errors import UsageError
 from matrix.json_access import mapping
+from matrix.model import Probe
 
 if TYPE_CHECKING:
     from matrix.configs.model import ServerConfig
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MATRIX_CONFIGS_KEY"
 _REFERENCE = re.compile(r"\$\{([^${}]+)\}")
 _VARIABLE = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class KnownCall:
-    """A call of a tool whose answer is known: the result's text must hold `contains`; `{token}` differs by run."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class AssignedServer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
-    probes: tuple[KnownCall, ...] = ()
+    probes: tuple[Probe, ...] = ()
     summary: str = ""
     problem: str | None = None
     unprobed: str | None = None
@@ -169,29 +161,25 @@ def _value(reference: str, variables: Mapping[str, str], sealer: Sealer) -> str:
     if reference.startswith("sealed:"):
         return sealer.unseal(f"${{{reference}}}")
     if reference.startswith("input:"):
-        msg = f"it needs ${{{reference}}}, which only a person can give; make it an environment variable"
-        raise UsageError(msg)
+        raise UsageError(f"it needs ${{{reference}}}, which only a person can give; make it an environment variable")
     found = _VARIABLE.fullmatch(reference)
     if found is None:
-        msg = f"it refers to ${{{reference}}}, and we know only environment variables"
-        raise UsageError(msg)
+        raise UsageError(f"it refers to ${{{reference}}}, and we know only environment variables")
     if found[1] == KEY_VARIABLE:
-        msg = f"it refers to {KEY_VARIABLE}, the key of the store, which no server is given"
-        raise UsageError(msg)
+        raise UsageError(f"it refers to {KEY_VARIABLE}, the key of the store, which no server is given")
     put = variables.get(found[1])
     if not put and found[2] is not None:
         put = found[2]
     if put is None:
-        msg = f"the environment variable {found[1]} is not set"
-        raise UsageError(msg)
+        raise UsageError(f"the environment variable {found[1]} is not set")
     return put
 
 
-def _probes(config: ServerConfig) -> tuple[tuple[KnownCall, ...], str | None]:
+def _probes(config: ServerConfig) -> tuple[tuple[Probe, ...], str | None]:
     """Return the calls of known answers that a config has under `probes`, or why there are none."""
     from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError  # noqa: PLC0415
 
-    class Probe(BaseModel):
+    class Row(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)
         tool: str
         arguments: dict[str, Any] = {}
@@ -201,7 +189,7 @@ def _probes(config: ServerConfig) -> tuple[tuple[KnownCall, ...], str | None]:
     if found is None or found == []:
         return (), "its config has no probes"
     try:
-        probes = TypeAdapter(list[Probe]).validate_python(found)
+        probes = TypeAdapter(list[Row]).validate_python(found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("probes", *first["loc"]))
@@ -209,7 +197,7 @@ def _probes(config: ServerConfig) -> tuple[tuple[KnownCall, ...], str | None]:
     for number, each in enumerate(probes):
         if config.tools is not None and not config.tools.allows(each.tool):
             return (), f"its config's probes.{number} calls {each.tool}, which its tool filter excludes"
-    return tuple(KnownCall(each.tool, each.arguments, each.contains) for each in probes), None
+    return tuple(Probe(each.tool, each.arguments, each.contains) for each in probes), None
 
 
 def _fingerprint(config: ServerConfig) -> str:

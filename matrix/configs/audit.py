@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from anyio import to_thread
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,10 +38,9 @@ async def record(
     who: str,
     changes: Sequence[tuple[ServerConfig | None, ServerConfig | None]],
 ) -> None:
-    """Record changes, each as the config before and after; None is absent."""
+    """Record changes, each as the config before and after; None is absent. The loop is free while they are masked."""
     if changes:
-        moment = now()
-        await connection.execute(insert(AUDIT), [_row(who, moment, *each) for each in changes])
+        await connection.execute(insert(AUDIT), await to_thread.run_sync(_rows, who, changes))
 
 
 async def history(
@@ -56,6 +56,11 @@ async def history(
         Change(row.id, row.at, row.who, row.action, row.server, tuple(row.changed), row.before, row.after)
         for row in await connection.execute(query)
     ]
+
+
+def _rows(who: str, changes: Sequence[tuple[ServerConfig | None, ServerConfig | None]]) -> list[dict[str, Any]]:
+    moment = now()
+    return [_row(who, moment, *each) for each in changes]
 
 
 def _row(who: str, moment: datetime, before: ServerConfig | None, after: ServerConfig | None) -> dict[str, Any]:

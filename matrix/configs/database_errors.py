@@ -20,7 +20,7 @@ _QUOTING_NO_VALUES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "54", 
 """PostgreSQL's classes of errors about connections, rights, names, states and resources (its appendix A)."""
 
 
-class DatabaseProblem(MatrixError):  # noqa: N818  (a state of the database)
+class DatabaseProblem(MatrixError):
     """A database did not do what it was asked: which one, and what is the matter."""
 
     def __init__(self, shown: str, matter: str) -> None:
@@ -41,7 +41,7 @@ class ConstraintViolated(DatabaseProblem):
     """A constraint refuses what was to be written."""
 
 
-class NotSqlite(UsageError):  # noqa: N818  (says what is the matter)
+class NotSqlite(UsageError):
     """A file that is no SQLite database."""
 
     def __init__(self, shown: str) -> None:

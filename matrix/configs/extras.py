@@ -11,7 +11,7 @@ from matrix.errors import UsageError
 Extra = Literal["configs", "api", "bench", "testing"]
 
 
-class MissingExtra(UsageError):  # noqa: N818  (says what is the matter)
+class MissingExtra(UsageError):
     """A package is not installed that one of the extras brings."""
 
     def __init__(self, extra: Extra, package: str | None = None) -> None:

@@ -40,8 +40,7 @@ class Rights:
         unknown = sorted(each for each in given - {"read", "write"} if not each.startswith(_OF_AGENT))
         if unknown or "" in agents or EVERY_AGENT in agents:
             wrong = unknown[0] if unknown else f"{_OF_AGENT}{min(agents & {'', EVERY_AGENT})}"
-            msg = f"{wrong!r} is no scope; there are read, write and agent:NAME"
-            raise UsageError(msg)
+            raise UsageError(f"{wrong!r} is no scope; there are read, write and agent:NAME")
         return cls("write" in given, frozenset(agents) or None)
 
     def sees(self, config: ServerConfig) -> bool:
@@ -75,12 +74,10 @@ async def add_key(connection: AsyncConnection, name: str, scopes: Sequence[str])
     Raises UsageError for a name that is taken (also by a revoked key: the audit names keys), or a scope that is none.
     """
     if not _NAME.fullmatch(name):
-        msg = f"{name!r} is no name of a key: letters, digits, dots, dashes and underscores, 64 at most"
-        raise UsageError(msg)
+        raise UsageError(f"{name!r} is no name of a key: letters, digits, dots, dashes and underscores, 64 at most")
     Rights.of(scopes)
     if await connection.scalar(select(KEYS.c.id).where(KEYS.c.name == name)) is not None:
-        msg = f"there is, or was, a key {name!r}; choose another name"
-        raise UsageError(msg)
+        raise UsageError(f"there is, or was, a key {name!r}; choose another name")
     key = Key(secrets.token_hex(6), name, tuple(sorted(set(scopes) or {"read"})), now(), None)
     secret, salt = secrets.token_urlsafe(32), secrets.token_hex(16)
     row = {"id": key.id, "name": name, "salt": salt, "hash": _hash(salt, secret), "scopes": list(key.scopes)}
@@ -95,8 +92,7 @@ async def revoke_key(connection: AsyncConnection, name: str) -> None:
     )
     if changed.rowcount == 0:
         names = [each.name for each in await list_keys(connection) if each.revoked_at is None]
-        msg = f"no key in force is called {name!r}; there are {', '.join(names) or 'none'}"
-        raise UsageError(msg)
+        raise UsageError(f"no key in force is called {name!r}; there are {', '.join(names) or 'none'}")
 
 
 async def list_keys(connection: AsyncConnection) -> list[Key]:

@@ -7,13 +7,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from matrix.errors import UsageError
 from matrix.json_access import mapping, sequence
+from matrix.tool_filter import ToolFilter
 
 EVERY_AGENT = "*"
 MAX_NAME = 255
@@ -28,7 +29,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 Text = Annotated[str, Field(min_length=1)]
 
 
-class InvalidConfig(UsageError):  # noqa: N818  (says what is the matter)
+class InvalidConfig(UsageError):
     """A server's configuration that cannot be what it says: which server, where in it, and what is wrong."""
 
     def __init__(self, name: str, where: str, problem: str) -> None:
@@ -38,11 +39,8 @@ class InvalidConfig(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(": ".join(part for part in (f"the server {name!r}", where, problem) if part))
 
 
-class ToolFilter(BaseModel):
-    """Which of a server's tools an agent gets: `exclude` wins; no `include` means all, an empty one means none.
-
-    A pattern is an exact name, `*`, or a prefix that ends in `*`.
-    """
+class ToolSelection(BaseModel):
+    """Which of a server's tools an agent gets, as a config says it; `matrix.tool_filter` has the rule."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -51,20 +49,18 @@ class ToolFilter(BaseModel):
 
     @field_validator("include", "exclude")
     @classmethod
-    def _only_trailing_stars(cls, patterns: list[str] | None) -> list[str] | None:
-        for pattern in patterns or []:
-            if "*" in pattern[:-1]:
-                msg = f"{pattern!r} has a * before its end; only a trailing one is a wildcard"
-                raise ValueError(msg)
+    def _only_patterns(cls, patterns: list[str] | None) -> list[str] | None:
+        ToolFilter(exclude=tuple(patterns or ()))  # says what is wrong with one
         return patterns
+
+    @property
+    def filter(self) -> ToolFilter:
+        """The filter that decides."""
+        return ToolFilter(None if self.include is None else tuple(self.include), tuple(self.exclude))
 
     def allows(self, tool: str) -> bool:
         """Whether the agent is to have this tool."""
-
-        def among(patterns: list[str]) -> bool:
-            return any(fnmatchcase(tool, pattern.replace("[", "[[]").replace("?", "[?]")) for pattern in patterns)
-
-        return (self.include is None or among(self.include)) and not among(self.exclude)
+        return self.filter.allows(tool)
 
 
 class ServerConfig(BaseModel):
@@ -86,7 +82,7 @@ class ServerConfig(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict[str, str])
     environment: dict[str, str] = Field(default_factory=dict[str, str])
     agents: list[Text] = Field(default_factory=list[Text])
-    tools: ToolFilter | None = None
+    tools: ToolSelection | None = None
     timeout: Annotated[int, Field(ge=0)] = 30_000
     retry_count: Annotated[int, Field(ge=0)] = 3
     enabled: bool = True
@@ -100,16 +96,14 @@ class ServerConfig(BaseModel):
     @classmethod
     def _storable(cls, data: Any, info: ValidationInfo) -> Any:
         for path, problem in () if info.context is _STORED else unstorable(data):
-            msg = f"{path or 'the config'} {problem}"
-            raise ValueError(msg)
+            raise ValueError(f"{path or 'the config'} {problem}")
         return data
 
     @field_validator("name")
     @classmethod
     def _printable_name(cls, name: str) -> str:
         if name != name.strip() or _UNPRINTABLE.search(name):
-            msg = "has control characters, or white space at an end"
-            raise ValueError(msg)
+            raise ValueError("has control characters, or white space at an end")
         return name
 
     @field_validator("agents", mode="before")
@@ -121,18 +115,15 @@ class ServerConfig(BaseModel):
     @classmethod
     def _named_program(cls, command: list[str] | None) -> list[str] | None:
         if command and not command[0].strip():
-            msg = "has an empty program"
-            raise ValueError(msg)
+            raise ValueError("has an empty program")
         return command
 
     @model_validator(mode="after")
     def _startable(self) -> Self:
         if self.server_type == "stdio" and not self.command:
-            msg = "a stdio server needs a command"
-            raise ValueError(msg)
+            raise ValueError("a stdio server needs a command")
         if self.server_type == "http" and not self.url:
-            msg = "an http server needs a url"
-            raise ValueError(msg)
+            raise ValueError("an http server needs a url")
         return self
 
     @classmethod
@@ -147,9 +138,8 @@ class ServerConfig(BaseModel):
             name = data.get("name")
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            problem = first["msg"].removeprefix("Value error, ")
             shown = name if isinstance(name, str) and name.isprintable() else "?"
-            raise InvalidConfig(shown[:64], where, problem) from None
+            raise InvalidConfig(shown[:64], where, what_is_wrong(first)) from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as the store keeps it: what is absent is left out, defaults that matter are spelled out."""
@@ -159,6 +149,12 @@ class ServerConfig(BaseModel):
     def is_for(self, agent: str) -> bool:
         """Whether the agent has this server; names are compared exactly."""
         return agent in self.agents or EVERY_AGENT in self.agents
+
+
+def what_is_wrong(error: ErrorDetails) -> str:
+    """Return an error of pydantic's in one sentence: our own validators' words as they wrote them."""
+    ours = error.get("ctx", {}).get("error")
+    return str(ours) if isinstance(ours, ValueError) else error["msg"]
 
 
 def canonical(data: Any) -> str:
@@ -190,7 +186,6 @@ def unstorable(value: Any) -> Iterator[tuple[str, str]]:
     pending: list[tuple[tuple[str, ...], Any]] = [((), value)]
     while pending:
         path, each = pending.pop()
-        where = ".".join(path)
         if len(path) > MAX_DEPTH:
             yield ".".join(path[:3]) + "…", f"nests deeper than {MAX_DEPTH} levels"
             return
@@ -200,6 +195,6 @@ def unstorable(value: Any) -> Iterator[tuple[str, str]]:
         elif isinstance(each, list | tuple):
             pending += [((*path, str(number)), one) for number, one in enumerate(sequence(cast("object", each)))]
         elif isinstance(each, float) and not math.isfinite(each):
-            yield where, "is a number that JSON has no way to write"
+            yield ".".join(path), "is a number that JSON has no way to write"
         elif isinstance(each, str) and _UNSTORABLE.search(each):
-            yield where, "has a NUL character or half of a surrogate pair, which no database keeps"
+            yield ".".join(path), "has a NUL character or half of a surrogate pair, which no database keeps"

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from matrix.configs.model import ServerConfig
+from matrix.configs.model import ServerConfig, what_is_wrong
 from matrix.configs.rules.model import Policy, Violation
 from matrix.configs.rules.shape import check_shape
 from matrix.configs.rules.stdio import check_stdio
@@ -78,7 +78,7 @@ def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        mend = "is no key of a policy" if first["type"] == "extra_forbidden" else _problem(first["msg"])
+        mend = "is no key of a policy" if first["type"] == "extra_forbidden" else _uncapitalised(what_is_wrong(first))
         raise ConfigurationError(path, where, mend) from None
     for name, rules in policy.interpreters.items():
         if unknown := sorted(set(rules.runs.values()) - set(policy.interpreters)):
@@ -86,6 +86,5 @@ def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
     return policy
 
 
-def _problem(message: str) -> str:
-    plain = message.removeprefix("Value error, ")
-    return plain[:1].lower() + plain[1:]
+def _uncapitalised(message: str) -> str:
+    return message[:1].lower() + message[1:]

@@ -19,7 +19,7 @@ VARIABLE = "MATRIX_TEST_POSTGRESQL"
 _READY = "the cluster is up"
 
 
-class NoPostgresql(UsageError):  # noqa: N818  (a state of the machine)
+class NoPostgresql(UsageError):
     """This machine has no PostgreSQL to test with; its text says what would give one."""
 
 

@@ -1,4 +1,8 @@
-"""What the API does: each call one transaction, with its rules, the legacy tables kept in step, and its audit."""
+"""What the API does: each call one transaction, with its rules, the legacy tables kept in step, and its audit.
+
+A loop that serves others waits for a call: work that grows with what was sent (reading, masks, the policy) is done in
+a thread, and long lists are read in portions.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anyio import to_thread
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs import audit
@@ -19,12 +25,16 @@ from matrix.configs.policy import Policy, Violation, violations
 from matrix.configs.rollout.dual_write import write_legacy
 from matrix.configs.rollout.read_routing import RoutedRead, routed_read
 from matrix.configs.rollout.status import Status, read_status
+from matrix.configs.schema import CONFIGS
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, mask, secrets_of
 from matrix.configs.store import ConfigStore, DuplicateServer, StoredConfig, UnknownServer
 from matrix.errors import UsageError
 
+_PORTION = 50
+"""Entries that are decoded before others have their turn on the loop."""
 
-class Refused(UsageError):  # noqa: N818  (says what is the matter)
+
+class Refused(UsageError):
     """The security policy refuses a config; `violations` name the rules."""
 
     def __init__(self, name: str, found: Sequence[Violation]) -> None:
@@ -34,7 +44,7 @@ class Refused(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(f"the server {name!r} is refused: {where}{first.message} [{first.rule}]")
 
 
-class Forbidden(UsageError):  # noqa: N818  (says what is the matter)
+class Forbidden(UsageError):
     """The key is a good one, and not good enough for this."""
 
 
@@ -65,9 +75,14 @@ class ConfigService:
         """Return the configs of the new store after a name. Raises Forbidden for a key of single agents."""
         _unrestricted(caller, "the list of every server; ask for one of its agents with agent_name")
         async with self.database.reading() as connection:
-            store = ConfigStore(connection)
-            found = await store.list_mcp_configs(enabled_only=enabled_only, after=after, limit=limit + 1, whole=False)
-        return _page([each.config for each in found], limit)
+            store, found = ConfigStore(connection), list[ServerConfig]()
+            while (size := min(_PORTION, limit + 1 - len(found))) > 0:
+                last = found[-1].name if found else after
+                portion = await store.list_mcp_configs(enabled_only=enabled_only, after=last, limit=size, whole=False)
+                found += [each.config for each in portion]
+                if len(portion) < size:
+                    break
+        return _page(found, limit)
 
     async def agent_page(
         self, caller: Caller, agent: str, *, enabled_only: bool, after: str | None, limit: int
@@ -80,8 +95,7 @@ class ConfigService:
     async def of_agent(self, caller: Caller, agent: str, *, enabled_only: bool = True) -> RoutedRead:
         """Return all of an agent's servers, from the store that its mode names. Raises Forbidden."""
         if caller.rights.agents is not None and agent not in caller.rights.agents:
-            msg = f"this key is not for the agent {agent!r}"
-            raise Forbidden(msg)
+            raise Forbidden(f"this key is not for the agent {agent!r}")
         return await routed_read(self.database, self._sealer, agent, enabled_only=enabled_only)
 
     async def get(self, caller: Caller, name: str) -> StoredConfig:
@@ -92,7 +106,7 @@ class ConfigService:
     async def create(self, caller: Caller, data: Mapping[str, Any]) -> StoredConfig:
         """Add a config. Raises InvalidConfig, Refused, Forbidden, DuplicateServer, NotMigrated, OutOfStep."""
         _writer(caller)
-        config = self._read(data, None)
+        config = await to_thread.run_sync(self._read, data, None)
         _owner(caller, config)
         try:
             async with self.database.writing() as connection:
@@ -116,7 +130,7 @@ class ConfigService:
             store = ConfigStore(connection, self._sealer)
             before = await self._seen(store, caller, name, lock=True)
             _owner(caller, before.config)
-            config = self._read(data, before.config)
+            config = await to_thread.run_sync(self._read, data, before.config)
             if config.name != name:
                 raise InvalidConfig(name, "name", "cannot be changed; delete the server, and create it anew")
             _owner(caller, config)
@@ -141,13 +155,25 @@ class ConfigService:
         """Return who changed what, the newest first. Raises Forbidden for a key of single agents."""
         _unrestricted(caller, "the audit")
         async with self.database.reading() as connection:
-            return await audit.history(connection, server=server, before=before, limit=limit)
+            found = list[audit.Change]()
+            while (size := min(_PORTION, limit - len(found))) > 0:
+                last = found[-1].id if found else before
+                portion = await audit.history(connection, server=server, before=last, limit=size)
+                found += portion
+                if len(portion) < size:
+                    break
+        return found
 
     async def status(self, caller: Caller) -> Status:
         """Return where the move from the legacy tables stands. Raises Forbidden for a key of single agents."""
         _unrestricted(caller, "the state of the whole store")
         async with self.database.reading() as connection:
             return await read_status(connection)
+
+    async def reachable(self) -> None:
+        """Make sure that the store can be read. Raises MatrixError."""
+        async with self.database.reading() as connection:
+            await connection.execute(select(CONFIGS.c.id).limit(1))
 
     async def _seen(self, store: ConfigStore, caller: Caller, name: str, *, lock: bool = False) -> StoredConfig:
         found = await store.get_mcp_config(name, lock=lock)
@@ -186,7 +212,7 @@ class ConfigService:
         old, new = stored.to_json(), config.to_json()
         same = {key for key in new if old.get(key) == new[key]}
         had = {(each.rule, each.where) for each in violations(stored, self._policy)}
-        return [each for each in found if (each.rule, each.where) not in had or each.where.split(".")[0] not in same]
+        return [each for each in found if (each.rule, each.where) not in had or each.field not in same]
 
 
 def _with_legacy(full: dict[str, Any], sent: Mapping[str, Any], stored: ServerConfig | None) -> dict[str, Any]:
@@ -205,17 +231,14 @@ def _page(configs: Sequence[ServerConfig], limit: int, problems: Sequence[str] =
 
 def _writer(caller: Caller) -> None:
     if not caller.rights.write:
-        msg = "this key may only read; changing needs one with the scope write"
-        raise Forbidden(msg)
+        raise Forbidden("this key may only read; changing needs one with the scope write")
 
 
 def _unrestricted(caller: Caller, what: str) -> None:
     if caller.rights.agents is not None:
-        msg = f"this key is for {', '.join(sorted(caller.rights.agents))} only, and not for {what}"
-        raise Forbidden(msg)
+        raise Forbidden(f"this key is for {', '.join(sorted(caller.rights.agents))} only, and not for {what}")
 
 
 def _owner(caller: Caller, config: ServerConfig) -> None:
     if not caller.rights.owns(config):
-        msg = f"this key may change what is for {', '.join(sorted(caller.rights.agents or ()))} alone"
-        raise Forbidden(msg)
+        raise Forbidden(f"this key may change what is for {', '.join(sorted(caller.rights.agents or ()))} alone")

@@ -32,7 +32,7 @@ BATCH = 500
 _KEYS = (CONFIGS.c.id, CONFIGS.c.name, CONFIGS.c.created_at, CONFIGS.c.updated_at)
 
 
-class UnknownServer(UsageError):  # noqa: N818  (says what is the matter)
+class UnknownServer(UsageError):
     """No server of this name."""
 
     def __init__(self, name: str) -> None:
@@ -40,7 +40,7 @@ class UnknownServer(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(f"the store has no server {name!r}")
 
 
-class DuplicateServer(UsageError):  # noqa: N818  (says what is the matter)
+class DuplicateServer(UsageError):
     """There is a server of this name already."""
 
     def __init__(self, name: str) -> None:
@@ -48,7 +48,7 @@ class DuplicateServer(UsageError):  # noqa: N818  (says what is the matter)
         super().__init__(f"the store already has a server {name!r}")
 
 
-class Changed(UsageError):  # noqa: N818  (says what is the matter)
+class Changed(UsageError):
     """The config is no longer the one that the caller has seen."""
 
     def __init__(self, name: str) -> None:

@@ -9,9 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from matrix.engine.messages import Job
-
-MARK = "AGENT_MATRIX_WORKER"
-"""An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
+from matrix.processes import MARK
 
 
 def enter(job: Job, pipe: Connection, mark: str) -> None:

@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from enum import Enum
 from typing import Any, cast
 
 from matrix.json_access import mapping, sequence
-from matrix.lab.trace import ModelExchange, ProcessEvent, Trace
-from matrix.model import Capability, Outcome
-from matrix.redaction import redact
+from matrix.lab.records import ModelExchange, ProcessEvent, ProcessEventKind
+from matrix.lab.trace import Trace
+from matrix.model import Capability, Cell
+from matrix.redaction import Pieces, redact
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut in evidence, with their length said: a megabyte result is no reading matter."""
 
 
 def evidence_of(
-    outcome: Outcome, capability: Capability, trace: Trace, hide: Callable[[Any], Any] = lambda value: value
+    cell: Cell, capability: Capability, trace: Trace, hide: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
-    """Return the evidence of one cell; times are seconds since it began. `hide` takes out what nobody is to read."""
+    """Return the evidence of one cell; times are seconds since it began. `hide` takes out what nobody is to read.
+
+    It tells what was seen, and leaves what that counts for to the outcome.
+    """
     document = {
-        "cell": outcome.cell.id,
+        "cell": cell.id,
         "question": capability.title,
-        "verdict": outcome.verdict.value,
-        "reason": outcome.reason,
-        "reproduce": outcome.reproduce,
         "model": [_exchange(each) for each in list(trace.model)],
         "server": {
-            "frames": [asdict(each) for each in list(trace.frames)],
-            "http": [asdict(each) for each in list(trace.http)],
-            "processes": [_process(each) for each in list(trace.processes)],
+            "frames": [_plain(each) for each in list(trace.frames)],
+            "http": [_plain(each) for each in list(trace.http)],
+            "processes": [_process(each) for each in _without_secrets(list(trace.processes), hide)],
         },
-        "agent": [asdict(each) for each in list(trace.runs)],
-        "notes": list(trace.notes),
+        "agent": [_plain(each) for each in list(trace.runs)],
+        "notes": [_plain(each) for each in list(trace.notes)],
     }
     return _cut(redact(hide(document)))
 
 
+def _without_secrets(events: Sequence[ProcessEvent], hide: Callable[[Any], Any]) -> list[ProcessEvent]:
+    """Return the events without the secrets that a server wrote to stderr over several lines, such as a private key."""
+    found = list(events)
+    for session in sorted({each.session for each in events}):
+        places = [
+            at for at, each in enumerate(events) if each.session == session and each.event is ProcessEventKind.STDERR
+        ]
+        written: Pieces = redact(hide(Pieces(tuple(events[at].detail for at in places), "\n")))
+        for at, text in zip(places, written.texts, strict=True):
+            found[at] = replace(events[at], detail=text)
+    return found
+
+
 def _process(each: ProcessEvent) -> dict[str, Any]:
     """Of the environment that a server was given, evidence keeps only the names: any value may be a secret."""
-    if each.event != "started":
-        return asdict(each)
-    began = mapping(json.loads(each.detail or "{}"))
-    return {**asdict(each), "detail": json.dumps({**began, "env": sorted(mapping(began.get("env")))})}
+    record = _plain(each)
+    del record["cwd"], record["env"]
+    if each.event is ProcessEventKind.STARTED:
+        record["detail"] = json.dumps({"cwd": each.cwd, "env": sorted(each.env)})
+    return record
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """Return a record as plain data, the values of enums in their place."""
+    return {name: value.value if isinstance(value, Enum) else value for name, value in asdict(record).items()}
 
 
 def _exchange(each: ModelExchange) -> dict[str, Any]:

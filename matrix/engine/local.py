@@ -13,59 +13,37 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from matrix.configs.assigned import Assigned
-from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
+from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, start
-from matrix.engine.shared_server import Commons
-from matrix.events import Event, Finished, Started
-from matrix.model import Agent, Capability, Cell, Outcome, Plan, Planned, Verdict
+from matrix.engine.queue import AgentQueue, Attempt, combined
+from matrix.engine.shared_server import SharedServer
+from matrix.events import EngineEvent, Finished, Started
+from matrix.lab.servers.pinned import PinnedServers
+from matrix.model import Capability, Cell, Plan, Verdict
+from matrix.outcome import Outcome
+from matrix.sources import ServerSource
 
-CELLS_PER_WORKER = 5
-CELLS_PER_COMMAND = 2
-"""Fewer for a command: each of its runs starts a process, which costs seconds of CPU, and a cell may have sixteen."""
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
+_LISTEN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Options:
     """How a plan is run; `jobs` is the number of workers at once.
 
-    `grace` is how many seconds after a cell's deadline its worker may take to say so.
+    `source` is where real servers come from. `grace` is how many seconds after a cell's deadline its worker may take
+    to say so.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
     repeat: int = 1
     live: bool = False
-    real: Path | None = None
-    assigned: Assigned | None = None
+    source: ServerSource = field(default_factory=PinnedServers)
     grace: float = GRACE_SECONDS
-
-
-@dataclass
-class Lane:
-    """One agent's share of a run: what is still to be asked, and the worker that asks it."""
-
-    agent: Agent
-    waiting: deque[Cell]
-    alone: deque[Cell] = field(default_factory=deque[Cell])
-    attempts: dict[str, list[Outcome]] = field(default_factory=dict[str, list[Outcome]])
-    worker: WorkerProcess | None = None
-    ended_alone: int = 0
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether its worker has loaded the agent."""
-        return self.worker is not None and self.worker.is_ready
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether anything is waiting or in flight."""
-        return bool(self.waiting or self.alone or (self.worker is not None and self.worker.in_flight))
 
 
 class LocalEngine:
@@ -77,196 +55,147 @@ class LocalEngine:
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
         self._scratch = Path(tempfile.mkdtemp(prefix="agent-matrix-"))
-        self._active: list[Lane] = []
-        self._commons: Commons | None = None
+        self._active: list[AgentQueue] = []
+        self._shared: SharedServer | None = None
 
-    def run(self) -> Generator[Event]:
+    def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
         try:
             for planned in self._plan.cells:
                 if planned.verdict is not None:
-                    yield Finished(_decided(planned, self._agents[planned.cell.agent]))
-            together = [each for each in self._plan.asked if self._capability(each.cell).together]
-            alone = [each for each in self._plan.asked if not self._capability(each.cell).together]
-            yield from self._lanes(alone, at_once=self._options.jobs)
+                    yield Finished(Outcome(planned.cell, planned.verdict, planned.reason, attempts=(planned.verdict,)))
+            asked = [each.cell for each in self._plan.asked]
+            together = [cell for cell in asked if self._capability(cell).together]
+            yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
             if together:
-                with Commons(self._capability(together[0].cell).servers[0], self._scratch) as self._commons:
-                    yield from self._lanes(together, at_once=len(together))
+                stub = self._capability(together[0]).servers[0]
+                with SharedServer(stub, self._scratch) as self._shared:
+                    yield from self._queues(together, at_once=len(together))
         finally:
-            for lane in self._active:
-                if lane.worker is not None:
-                    lane.worker.kill()
+            for queue in self._active:
+                if queue.worker is not None:
+                    queue.worker.kill()
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _lanes(self, planned: list[Planned], at_once: int) -> Iterator[Event]:
+    def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         cells: dict[str, deque[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
-        for each in sorted(planned, key=lambda one: -self._capability(one.cell).deadline):
-            cells.setdefault(each.cell.agent, deque()).extend([each.cell] * self._options.repeat)
-        pending = deque(Lane(self._agents[name], waiting) for name, waiting in cells.items())
+        for cell in sorted(asked, key=lambda one: -self._capability(one).deadline):
+            cells.setdefault(cell.agent, deque()).extend([cell] * self._options.repeat)
+        pending = deque(AgentQueue(self._agents[name], waiting) for name, waiting in cells.items())
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
-            for lane in self._active:
-                self._staff(lane)
-            if self._commons is None or all(lane.is_ready for lane in self._active):
-                # Who is to meet on the commons is asked when everybody is there.
-                for lane in self._active:
-                    yield from self._feed(lane)
+            for queue in self._active:
+                if queue.worker is None:
+                    queue.worker = start(self._job(queue))
+            if self._shared is None or all(queue.is_ready for queue in self._active):
+                # Who is to meet on the shared server is asked when everybody is there.
+                for queue in self._active:
+                    yield from self._feed(queue)
             yield from self._listen()
-            for lane in [lane for lane in self._active if not lane.unfinished]:
-                self._active.remove(lane)
-                self._retire(lane)
+            for queue in [queue for queue in self._active if not queue.unfinished]:
+                self._active.remove(queue)
+                if queue.worker is not None:
+                    queue.worker.kill()
 
-    def _retire(self, lane: Lane) -> None:
-        if lane.worker is not None:
-            lane.worker.kill()
-            lane.worker = None
+    def _job(self, queue: AgentQueue) -> Job:
+        """Return what a worker is told: of the real servers only those that its own agent is asked about."""
+        name = queue.agent.name
+        servers = {each for one in self._plan.asked if one.cell.agent == name for each in one.cell.servers}
+        shared = None if self._shared is None else self._shared.url
+        return Job(queue.agent, self._options.source.for_worker(servers), self._options.live, shared, self._scratch)
 
-    def _staff(self, lane: Lane) -> None:
-        """Give a lane a worker if it has none."""
-        if lane.worker is None:
-            commons = None if self._commons is None else self._commons.url
-            options = self._options
-            lane.worker = start(
-                Job(lane.agent, options.real, options.live, commons, self._scratch, self._assigned(lane))
-            )
-
-    def _assigned(self, lane: Lane) -> Assigned | None:
-        """Return what a lane's agent is asked about of a config store: no worker is told of other agents' servers."""
-        assigned = self._options.assigned
-        if assigned is None:
-            return None
-        return assigned.only({each.cell.server for each in self._plan.asked if each.cell.agent == lane.agent.name})
-
-    def _feed(self, lane: Lane) -> Iterator[Event]:
-        """Give a lane's worker as much as it may have in flight: one at a time where a cell has to be alone."""
-        worker = lane.worker
-        at_once = CELLS_PER_WORKER if lane.agent.command is None else CELLS_PER_COMMAND
+    def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
+        """Give a queue's worker as much as it may have in flight."""
+        worker = queue.worker
         while worker is not None and worker.is_ready:
-            busy = len(worker.in_flight)
-            if lane.waiting and not lane.alone and busy < at_once:
-                cell = _next_not_in_flight(lane)
-                if cell is None:
-                    return
-            elif lane.alone and not busy:
-                cell = lane.alone.popleft()
-            else:
+            cell = queue.next()
+            if cell is None:
                 return
             worker.ask(cell, self._capability(cell).deadline, self._options.grace, len(self._active))
             yield Started(cell)
 
-    def _listen(self) -> Iterator[Event]:
-        lanes = {lane.worker.pipe: lane for lane in self._active if lane.worker is not None}
-        sentinels = {lane.worker.process.sentinel: lane for lane in self._active if lane.worker is not None}
-        heard = multiprocessing.connection.wait([*lanes, *sentinels], timeout=0.5)
+    def _listen(self) -> Iterator[EngineEvent]:
+        queues = {queue.worker.pipe: queue for queue in self._active if queue.worker is not None}
+        sentinels = {queue.worker.process.sentinel: queue for queue in self._active if queue.worker is not None}
+        heard = multiprocessing.connection.wait([*queues, *sentinels], timeout=_LISTEN_SECONDS)
         for source in heard:
-            if source in lanes:
-                yield from self._hear(lanes[source])  # pyright: ignore[reportArgumentType]
+            if source in queues:
+                yield from self._hear(queues[source])  # pyright: ignore[reportArgumentType]
         for source in heard:
-            lane = sentinels.get(source)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            if lane is not None and lane.worker is not None and not lane.worker.process.is_alive():
-                yield from self._hear(lane)
-                yield from self._lost(lane, Verdict.FAILED, _exit_reason(lane.worker))
-        for lane in self._active:
-            if lane.worker is not None and lane.worker.overdue:
+            queue = sentinels.get(source)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            if queue is not None and queue.worker is not None and not queue.worker.process.is_alive():
+                yield from self._hear(queue)
+                yield from self._lost(queue, Verdict.FAILED, _exit_reason(queue.worker))
+        for queue in self._active:
+            if queue.worker is not None and queue.worker.overdue:
                 yield from self._lost(
-                    lane, Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded"
+                    queue, Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded"
                 )
 
-    def _hear(self, lane: Lane) -> Iterator[Event]:
+    def _hear(self, queue: AgentQueue) -> Iterator[EngineEvent]:
         """Take in what a worker has sent, all of it, also what it sent just before it died."""
-        worker = lane.worker
+        worker = queue.worker
         if worker is None:
             return
         try:
             while worker.pipe.poll():
-                message: object = worker.pipe.recv()
-                if isinstance(message, Ready):
-                    worker.is_ready = True
-                elif isinstance(message, Done):
-                    worker.in_flight.pop(message.outcome.cell.id, None)
-                    lane.ended_alone = 0
-                    yield from self._record(lane, message.outcome, message.evidence)
-                elif isinstance(message, CannotLoad):
-                    yield from self._give_up(lane, Verdict.FAILED, f"{message.cause}; {message.mend}")
-                elif isinstance(message, NotAsked):
-                    yield from self._give_up(lane, Verdict.SKIPPED, message.reason)
-                elif isinstance(message, WorkerFault):
-                    yield from self._give_up(lane, Verdict.ERRORED, f"the worker failed: {message.reason}")
+                yield from self._heard(queue, worker, worker.pipe.recv())
         except (EOFError, OSError):
             return
 
-    def _lost(self, lane: Lane, verdict: Verdict, reason: str) -> Iterator[Event]:
+    def _heard(self, queue: AgentQueue, worker: WorkerProcess, report: Report) -> Iterator[EngineEvent]:
+        match report:
+            case Ready():
+                worker.is_ready = True
+            case Done(outcome, evidence):
+                worker.in_flight.pop(outcome.cell.id, None)
+                queue.ended_alone = 0
+                yield from self._record(queue, Attempt(outcome, evidence))
+            case CannotLoad(cause, mend):
+                yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
+            case NotAsked(reason):
+                yield from self._give_up(queue, Verdict.SKIPPED, reason)
+            case WorkerFault(reason):
+                yield from self._give_up(queue, Verdict.ERRORED, f"the worker failed: {reason}")
+
+    def _lost(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
         """Deal with a worker that has died or blocks."""
-        worker = lane.worker
+        worker = queue.worker
         if worker is None:
             return
         worker.kill()
-        lane.worker = None
+        queue.worker = None
         cells = [each.cell for each in worker.in_flight.values()]
         if not worker.is_ready:
-            reason = f"loading the agent: {reason}"
-            yield from self._give_up(lane, verdict, reason)
+            yield from self._give_up(queue, verdict, f"loading the agent: {reason}")
         elif len(cells) == 1:
-            lane.ended_alone += 1
-            outcome = Outcome(cells[0], verdict, reason, (verdict,), registration=lane.agent.registration)
-            yield from self._record(lane, outcome, None)
-            if lane.ended_alone >= SAME_END_LIMIT:
-                yield from self._give_up(
-                    lane, verdict, f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
-                )
+            queue.ended_alone += 1
+            yield from self._record(queue, Attempt(Outcome(cells[0], verdict, reason, attempts=(verdict,))))
+            if queue.ended_alone >= SAME_END_LIMIT:
+                reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
+                yield from self._give_up(queue, verdict, reason)
         else:
-            lane.alone.extend(cells)
+            queue.alone.extend(cells)
 
-    def _give_up(self, lane: Lane, verdict: Verdict, reason: str) -> Iterator[Event]:
-        """Give every cell that is left in a lane the same verdict."""
-        in_flight = [] if lane.worker is None else [each.cell for each in lane.worker.in_flight.values()]
-        left = dict.fromkeys([*in_flight, *lane.alone, *lane.waiting])
-        lane.waiting.clear()
-        lane.alone.clear()
-        if lane.worker is not None:
-            lane.worker.in_flight.clear()
-        for cell in left:
-            yield Finished(Outcome(cell, verdict, reason, (verdict,), registration=lane.agent.registration))
+    def _give_up(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
+        """Give every cell that is left in a queue the same verdict."""
+        for cell in queue.drain():
+            last = Attempt(Outcome(cell, verdict, reason, attempts=(verdict,)))
+            whole = combined([*queue.attempts.pop(cell.id, ()), last])
+            yield Finished(whole.outcome, whole.evidence)
 
-    def _record(self, lane: Lane, outcome: Outcome, evidence: Any) -> Iterator[Event]:
+    def _record(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
         """Keep an attempt; after the last one the cell has its outcome."""
-        attempts = lane.attempts.setdefault(outcome.cell.id, [])
-        attempts.append(outcome)
+        attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
+        attempts.append(attempt)
         if len(attempts) == self._options.repeat:
-            yield Finished(combined(attempts), evidence)
+            whole = combined(queue.attempts.pop(attempt.outcome.cell.id))
+            yield Finished(whole.outcome, whole.evidence)
 
     def _capability(self, cell: Cell) -> Capability:
         return self._capabilities[cell.capability]
-
-
-def combined(attempts: list[Outcome]) -> Outcome:
-    """Return the outcome of several attempts: flaky unless they all agree; never green by asking again."""
-    verdicts = tuple(each.verdict for each in attempts)
-    worst = next((each for each in attempts if each.verdict is not Verdict.PASSED), attempts[-1])
-    duration = sum(each.duration or 0.0 for each in attempts)
-    if len(set(verdicts)) == 1:
-        return replace(worst, attempts=verdicts, duration=duration)
-    passed = verdicts.count(Verdict.PASSED)
-    reason = f"passed {passed} of {len(verdicts)} times; otherwise: {worst.reason}"
-    return replace(worst, verdict=Verdict.FLAKY, reason=reason, attempts=verdicts, duration=duration)
-
-
-def _next_not_in_flight(lane: Lane) -> Cell | None:
-    """Take the next cell; a repeated one waits until its attempt before has ended."""
-    in_flight = {} if lane.worker is None else lane.worker.in_flight
-    for _ in range(len(lane.waiting)):
-        cell = lane.waiting.popleft()
-        if cell.id not in in_flight:
-            return cell
-        lane.waiting.append(cell)
-    return None
-
-
-def _decided(planned: Planned, agent: Agent) -> Outcome:
-    verdict = planned.verdict or Verdict.ERRORED
-    return Outcome(planned.cell, verdict, planned.reason, (verdict,), registration=agent.registration)
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

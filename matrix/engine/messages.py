@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matrix.configs.assigned import Assigned
-from matrix.model import Agent, Cell, Outcome
+from matrix.model import Agent, Cell
+from matrix.outcome import Outcome
+from matrix.sources import WorkerServers
 
 NOT_LIVE = "--live asks agents whose provider class runs in this process; this row takes its model from the task"
 
@@ -17,27 +18,26 @@ class Job:
     """What a worker is started for: one agent, and where the things are that its cells need."""
 
     agent: Agent
-    real: Path | None = None
+    servers: WorkerServers
+    """The real servers that the agent is asked about."""
     live: bool = False
-    commons: str | None = None
+    shared: str | None = None
     """The URL of the server that all agents use at the same time."""
     scratch: Path | None = None
     """The run's temporary folder, which the parent removes."""
-    assigned: Assigned | None = None
-    """The servers of a config store that this agent is asked about, in place of the pinned ones."""
 
 
 @dataclass(frozen=True)
 class Ask:
     """Put this cell's question; `number` is unique within the worker, `deadline` in seconds and the plan's own.
 
-    `party` is how many agents are asked at the same time, where they are to meet.
+    `group_size` is how many agents are asked at the same time, where they are to meet.
     """
 
     cell: Cell
     number: int
     deadline: float
-    party: int = 1
+    group_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,7 @@ class WorkerFault:
     """The worker itself failed; our fault."""
 
     reason: str
+
+
+Report = Ready | NotAsked | CannotLoad | Done | WorkerFault
+"""What a worker says."""

@@ -5,7 +5,7 @@ No thread may be alive after these imports: workers are forked from here.
 
 import importlib
 
-from matrix.registry.discovery import find_capabilities
+from matrix.capabilities.registry import find_capabilities
 
 find_capabilities()
 for _name in (

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import secrets
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job
 from matrix.model import Cell
+from matrix.processes import end_group, end_marked
 
 PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
@@ -49,12 +49,12 @@ class WorkerProcess:
     is_ready: bool = False
     asked: int = 0
 
-    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS, party: int = 1) -> None:
+    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
         """Put a cell's question; a worker that has died shows so by its sentinel."""
         self.asked += 1
         self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + grace)
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked, deadline, party))
+            self.pipe.send(Ask(cell, self.asked, deadline, group_size))
 
     @property
     def overdue(self) -> bool:
@@ -68,13 +68,10 @@ class WorkerProcess:
         """End the worker and everything that it started, now."""
         pid = self.process.pid
         if pid is not None and self.process.is_alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            end_group(pid)
         self.process.join(10)
         self.pipe.close()
-        sweep(self.mark)
+        end_marked(self.mark)
 
 
 def context() -> ForkServerContext:
@@ -85,9 +82,19 @@ def context() -> ForkServerContext:
 
 
 def warm_up() -> None:
-    """Start the fork server, which begins to import what workers need while we still plan."""
+    """Start the fork server, which begins to import what workers need while we still plan.
+
+    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started deaf to it.
+    """
     context()
-    forkserver.ensure_running()
+    if threading.current_thread() is not threading.main_thread():
+        forkserver.ensure_running()
+        return
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, heeded)
 
 
 def start(job: Job) -> WorkerProcess:
@@ -101,12 +108,3 @@ def start(job: Job) -> WorkerProcess:
     process.start()
     theirs.close()
     return WorkerProcess(job, process, cast("Pipe", ours), mark, ready_by=time.monotonic() + START_SECONDS)
-
-
-def sweep(mark: str) -> None:
-    """Kill every process that carries the mark in its environment (Linux; elsewhere the groups have to do)."""
-    wanted = f"{entry.MARK}={mark}".encode()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if wanted in environ.read_bytes().split(b"\0"):
-                os.kill(int(environ.parent.name), signal.SIGKILL)

@@ -1,64 +1,40 @@
-"""One run, from discovery to exit code: discover → plan → run → report."""
+"""One run, from discovery to exit code: discover → plan → run → results."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from matrix import stored
-from matrix.configs.assigned import Assigned
+from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
-from matrix.engine.messages import NOT_LIVE
-from matrix.engine.process import warm_up
-from matrix.errors import UsageError
-from matrix.events import Event, Finished
-from matrix.lab.servers.real import unavailable
-from matrix.model import CONTROL, Agent, Matrix, Outcome, Plan, Verdict, answers_for
-from matrix.plan import Filters, Machine, make_plan
-from matrix.registry import environments
-from matrix.registry.discovery import (
-    find_agents,
-    find_capabilities,
-    find_servers,
-    is_registration,
-    load_real,
-    real_servers_file,
-    registration_name,
-)
-from matrix.registry.environments import EnvironmentSpec, EnvironmentUnavailable
-from matrix.results.baseline import Entry, mark_expected, stale
-from matrix.results.files import FILE_NAME, ResultsWriter, read_matrix, severities, sorted_matrix, write_complete
-
-OUR_FAULT, AGENTS_FAULT, INTERRUPTED = 3, 1, 130
-PACKAGES = ("pydantic-ai-slim", "mcp", "fastmcp-slim", "openai", "anthropic", "google-genai", "httpx2", "httpx")
+from matrix.engine.prepare import Wish, prepare
+from matrix.events import EngineEvent, Finished, Revised, RunEvent
+from matrix.model import Agent, Plan
+from matrix.outcome import Matrix, Outcome, RunHeader
+from matrix.results.baseline import Entry, stale
+from matrix.results.command import Reproduction
+from matrix.results.continuing import Kept, renewed, resumed
+from matrix.results.judgement import INTERRUPTED, Judgement, exit_code
+from matrix.results.reading import FILE_NAME, read_matrix
+from matrix.results.writing import ResultsWriter, write_complete
 
 
 @dataclass(frozen=True)
 class Request:
     """What a run was asked for on the command line."""
 
-    root: Path
+    wish: Wish
     output: Path
-    filters: Filters = field(default_factory=Filters)
     jobs: int | None = None
     repeat: int = 1
-    shard: tuple[int, int] = (1, 1)
     baseline: tuple[Entry, ...] | None = None
-    live: bool = False
     resume: bool = False
-    configs: str | None = None
-    """The URL of a config store, whose servers are asked about in place of the stubs and the pinned ones."""
-    policy: Path | None = None
-    """What replaces parts of the policy that those servers have to keep to."""
+    reproduction: Reproduction = field(default_factory=Reproduction)
 
 
-class Audience(Protocol):
+class RunObserver(Protocol):
     """Whoever watches a run; told of everything, answers nothing."""
 
     def note(self, text: str) -> None:
@@ -69,198 +45,128 @@ class Audience(Protocol):
         """The run begins; `done` cells are kept from an earlier one."""
         ...
 
-    def happened(self, event: Event) -> None:
-        """A cell was started, or has its outcome."""
+    def happened(self, event: RunEvent) -> None:
+        """A cell was started, has its outcome, or another one."""
         ...
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to; `stale` are baseline entries that no longer describe it."""
+    """What a run came to.
+
+    `matrix` has the cells that it was to ask, `whole` all that are in the folder now. `stale` are baseline entries
+    that no longer describe the matrix.
+    """
 
     matrix: Matrix
+    whole: Matrix
     exit_code: int
     stale: tuple[Entry, ...] = ()
     interrupted: bool = False
 
 
-def run(request: Request, audience: Audience) -> RunResult:
+def run(request: Request, observer: RunObserver) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    plan, assigned = prepare(request, audience)
-    baseline = request.baseline or ()
-    header = make_header(plan, assigned)
-    kept = _kept(request, plan, header)
-    store = "" if assigned is None else stored.options(assigned, request.policy)
-    finished: dict[str, Outcome] = {each.cell.id: each for each in kept}
-    interrupted = False
-    with ResultsWriter(request.output, header, kept) as results:
-        audience.planned(plan, len(kept))
-        todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in finished))
-        options = Options(repeat=request.repeat, live=request.live, real=real_servers_file(), assigned=assigned)
-        if request.jobs is not None:
-            options = replace(options, jobs=request.jobs)
+    prepared = prepare(request.wish, observer.note)
+    plan = prepared.plan
+    kept = _kept(request, plan, header_of(plan, prepared.source))
+    done = {each.cell.id for each in kept.done}
+    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    if request.jobs is not None:
+        options = replace(options, jobs=request.jobs)
+    reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
+    with ResultsWriter(request.output, kept.header, kept.outcomes) as results:
+        observer.planned(plan, len(kept.done))
+        todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
+        settling = Settling(request, kept, results, {each.name: each for each in plan.agents}, reproduction)
         events = LocalEngine(todo, options).run()
+        interrupted = False
         try:
             for event in events:
-                if isinstance(event, Finished):
-                    marked = replace(mark_expected([event.outcome], baseline)[0], configs=store)
-                    evidence = event.evidence and {**event.evidence, "reproduce": marked.reproduce}
-                    finished[event.outcome.cell.id] = results.write(marked, evidence)
-                    event = replace(event, outcome=marked)  # noqa: PLW2901
-                audience.happened(event)
+                settling.take(event, observer.happened)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             events.close()
-    outcomes = mark_expected(blame_control(tuple(finished.values())), baseline)
-    matrix = sorted_matrix(Matrix(header, outcomes, complete=not interrupted))
-    if interrupted:
-        return RunResult(matrix, INTERRUPTED, interrupted=True)
-    write_complete(request.output / FILE_NAME, matrix)
-    outdated = stale(outcomes, baseline) if request.baseline is not None else ()
-    return RunResult(matrix, exit_code(matrix, outdated), outdated)
+    return _result(request, plan, kept, settling.outcomes, interrupted=interrupted)
 
 
-def prepare(request: Request, audience: Audience) -> tuple[Plan, Assigned | None]:
-    """Discover and plan; reads the config store, if one is named; installs, on first use, what the cells need."""
-    registrations = tuple(each for each in request.filters.agents if is_registration(each))
-    names = tuple(registration_name(each) if is_registration(each) else each for each in request.filters.agents)
-    filters = replace(request.filters, agents=names)
-    agents = find_agents(request.root, registrations)
-    if len(agents) == 1 and not names:
-        msg = f"no agent is registered in {request.root}; name one with --agent package.module:create_agent"
-        raise UsageError(msg)
-    capabilities = find_capabilities()
-    assigned = None
-    if request.configs is not None:
-        assigned = stored.read(request.configs, request.policy, agents, names, audience.note)
-    servers = find_servers(real_servers_file()) if assigned is None else stored.servers(assigned)
-    by_agent = None if assigned is None else assigned.by_agent
-    plan = make_plan(agents, capabilities, servers, filters, shard=request.shard, assigned=by_agent)
-    # Not before the filters are known to be right: what warms up keeps our standard error open.
-    warm_up()
-    machine = _install(plan, audience, request.live, pinned=assigned is None)
-    if assigned is not None:
-        machine = replace(machine, servers=stored.problems(assigned))
-    return make_plan(agents, capabilities, servers, filters, machine, shard=request.shard, assigned=by_agent), assigned
+class Settling:
+    """Takes what an engine tells: what it counts for is written, and told, as soon as it is known."""
+
+    def __init__(
+        self,
+        request: Request,
+        kept: Kept,
+        results: ResultsWriter,
+        agents: dict[str, Agent],
+        reproduction: Reproduction,
+    ) -> None:
+        self._results = results
+        self._agents = agents
+        self._reproduction = reproduction
+        self._run = kept.header.run
+        self._judgement = Judgement(request.baseline or ())
+        self.outcomes: dict[str, Outcome] = {}
+        self._written = {each.cell.id: each for each in kept.done}
+        for outcome in kept.done:
+            self._note(outcome)
+
+    def take(self, event: EngineEvent, tell: Callable[[RunEvent], None]) -> None:
+        """Write what an event tells, and pass it on."""
+        if not isinstance(event, Finished):
+            tell(event)
+            return
+        cell = event.outcome.cell
+        registration = self._agents[cell.agent].registration
+        outcome = replace(
+            event.outcome,
+            run=self._run,
+            command=self._reproduction.command(cell.id, () if registration is None else ("--agent", registration)),
+            evidence=self._results.keep(cell, event.evidence),
+        )
+        own, *others = self._note(outcome)
+        tell(Finished(own))
+        for each in others:
+            tell(Revised(each))
+
+    def _note(self, outcome: Outcome) -> tuple[Outcome, ...]:
+        settled = self._judgement.settle(outcome)
+        for each in settled:
+            self.outcomes[each.cell.id] = each
+            if self._written.get(each.cell.id) != each:
+                self._results.write(each)
+        return settled
 
 
-def _install(plan: Plan, audience: Audience, live: bool, *, pinned: bool) -> Machine:
-    """Install the environments of the plan's real servers and command rows; what cannot be had is a reason."""
-    wanted = {name for each in plan.asked for name in each.cell.server.split("+")} if pinned else set[str]()
-    lacking_servers: dict[str, str] = {}
-    lacking_agents: dict[str, str] = {}
-    failed: dict[EnvironmentSpec, str] = {}
-    for name, server in load_real(real_servers_file()).items():
-        if name in wanted:
-            reason = unavailable(server) or _had(server.environment, failed, audience)
-            if reason is not None:
-                lacking_servers[name] = reason
-    for agent in plan.agents:
-        missing = [key for key in agent.live_keys if key not in os.environ] if live else []
-        if missing and not agent.is_control:
-            lacking_agents[agent.name] = f"--live needs {' and '.join(missing)} in the environment"
-        if live and agent.command is not None:
-            lacking_agents[agent.name] = NOT_LIVE
-            continue
-        spec = agent_environment(agent)
-        if spec is not None and (reason := _had(spec, failed, audience)) is not None:
-            lacking_agents[agent.name] = reason
-    return Machine(lacking_servers, lacking_agents)
+def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
+    """Return what is kept of what is in the output folder.
 
-
-def agent_environment(agent: Agent) -> EnvironmentSpec | None:
-    """Return the environment that a command row needs, if it pins packages."""
-    command = agent.command
-    if command is None or not (command.pypi or command.npm):
-        return None
-    return EnvironmentSpec(agent.name, command.pypi, command.npm, command.python)
-
-
-def _had(spec: EnvironmentSpec, failed: dict[EnvironmentSpec, str], audience: Audience) -> str | None:
-    if spec not in failed:
-        try:
-            environments.ensure(spec, audience.note)
-        except EnvironmentUnavailable as problem:
-            failed[spec] = problem.reason
-    return failed.get(spec)
-
-
-def _kept(request: Request, plan: Plan, header: Mapping[str, Any]) -> tuple[Outcome, ...]:
-    """Return the outcomes that an interrupted run of the same plan has left, where it is to be resumed.
-
-    What a config store has changed since then is asked again.
+    That is what an interrupted run has left, where it is to be resumed, and everything that a narrow run does not
+    ask, so that it never destroys a wider one.
     """
-    if not request.resume or not (request.output / FILE_NAME).is_file():
-        return ()
+    narrow = request.wish.narrow
+    if not (request.resume or narrow) or not (request.output / FILE_NAME).is_file():
+        return Kept(header)
     planned = {each.cell.id for each in plan.cells}
     before = read_matrix(request.output)
-    return tuple(
-        outcome
-        for outcome in before.outcomes
-        if outcome.cell.id in planned
-        and outcome.verdict is not Verdict.ERRORED
-        and stored.unchanged(before.header, header, outcome.cell.server)
-    )
+    if not request.resume:
+        return renewed(before, header, planned)
+    kept = resumed(before, header, planned)
+    if not narrow:
+        return kept
+    whole = renewed(before, header, planned)
+    return replace(whole, done=kept.done)
 
 
-def blame_control(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Turn every column errored in which the control is red: the fault is ours or the server's."""
-    red = {
-        outcome.cell.column: outcome
-        for outcome in outcomes
-        if outcome.cell.agent == CONTROL and outcome.verdict not in {Verdict.PASSED, Verdict.SKIPPED}
-    }
-    return tuple(
-        replace(
-            outcome,
-            verdict=Verdict.ERRORED,
-            reason=f"the control is {red[outcome.cell.column].verdict.value} here: {red[outcome.cell.column].reason}",
-        )
-        if outcome.cell.column in red and outcome.verdict is not Verdict.SKIPPED
-        else outcome
-        for outcome in outcomes
-    )
-
-
-def exit_code(matrix: Matrix, outdated: Sequence[Entry] = ()) -> int:
-    """Return the exit code that a complete matrix asks for."""
-    verdicts = [outcome.verdict for outcome in matrix.outcomes]
-    # The control alone answers nobody's question, unless nothing else was asked for.
-    rows = [each for each in matrix.outcomes if each.cell.agent != CONTROL] or matrix.outcomes
-    asked = [each for each in rows if each.verdict is not Verdict.SKIPPED]
-    if not asked or Verdict.ERRORED in verdicts:
-        return OUR_FAULT
-    if any(outcome.expected is None for outcome in answers_for(matrix.outcomes, severities(matrix))):
-        return AGENTS_FAULT
-    return AGENTS_FAULT if outdated else 0
-
-
-def make_header(plan: Plan, assigned: Assigned | None = None) -> dict[str, Any]:
-    """Return the run's header: versions of everything that matters, and what was planned."""
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "matrix": _version("agent-matrix"),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in PACKAGES},
-        "pins": {
-            agent.name: [*agent.command.pypi, *agent.command.npm] for agent in plan.agents if agent.command is not None
-        },
-        "servers": {
-            name: [*server.environment.pypi, *server.environment.npm]
-            for name, server in sorted(load_real(real_servers_file()).items())
-            if assigned is None
-        },
-        **({} if assigned is None else {"configs": stored.header(assigned)}),
-        "agents": {agent.name: agent.summary for agent in plan.agents},
-        "capabilities": {each.id: {"severity": each.severity.value, "title": each.title} for each in plan.capabilities},
-        "planned": len(plan.cells),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome], *, interrupted: bool) -> RunResult:
+    everything = {**{each.cell.id: each for each in kept.outcomes}, **asked}
+    complete = not interrupted and len(everything) >= kept.header.planned
+    whole = Matrix(kept.header, tuple(everything.values()), complete).in_order()
+    mine = replace(whole.of(asked), header=replace(kept.header, planned=len(plan.cells)), complete=not interrupted)
+    if interrupted:
+        return RunResult(mine, whole, INTERRUPTED, interrupted=True)
+    if complete:
+        write_complete(request.output, whole)
+    outdated = stale(mine.outcomes, request.baseline) if request.baseline is not None else ()
+    return RunResult(mine, whole, exit_code(mine, outdated), outdated)

@@ -1,4 +1,4 @@
-"""The commons: one server, in a process of its own, that every agent of a run uses at the same time."""
+"""The shared server: one stub, in a process of its own, that every agent of a run uses at the same time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matrix.engine.process import context
 from matrix.engine.serve_shared import serve
 
 
-class Commons:
+class SharedServer:
     """Runs a stub as an upstream for all workers; a context manager."""
 
     def __init__(self, stub: str, scratch: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lab that a worker holds: stubs resident on loopback and behind pumps, the scripted model, the recorders.
+"""The lab that a worker holds: stubs resident on loopback and behind bridges, the scripted model, the recorders.
 
 It lives on a thread and an event loop of its own: an agent that blocks its loop, or calls a server from
 synchronous code, still finds its servers answering.
@@ -12,7 +12,7 @@ import logging
 import socket
 import tempfile
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,37 +22,20 @@ from typing import Any, Self, TypeVar
 import uvicorn
 
 from matrix.lab.model.conversation import Conversation
-from matrix.lab.model.script import Script
-from matrix.lab.servers.attachment import Attachment, LineWriter, Stub
+from matrix.lab.script import Script
+from matrix.lab.servers.attach import attach
+from matrix.lab.servers.attachment import AnyAttachment, DeadStub, ProxiedServer, ResidentStub, WatchedServer
 from matrix.lab.servers.http import HttpEnd
-from matrix.lab.servers.real import Prepared
-from matrix.lab.servers.revision_gate import Admission
-from matrix.lab.servers.stdio import StdioEnd, pump_argv
-from matrix.lab.servers.tool_filter import ToolFilter
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stdio import StdioEnd, bridge_argv
 from matrix.lab.trace import Trace
+from matrix.model import Transport
 
 T = TypeVar("T")
 CLOSING_SECONDS = 5.0
 """How long what a cell has open may take to end before it is left behind."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A server that a cell wants attached under `name`: a stub, a prepared real stdio server, or an upstream.
-
-    `headers` and `env` are what the agent is to configure the server with. Of a `private` server it learns neither
-    its command and environment nor the `upstream_headers`, which are sent in its place. `tools` filters its tools.
-    """
-
-    name: str
-    stub: Stub | None = None
-    prepared: Prepared | None = None
-    upstream: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
-    upstream_headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    private: bool = False
-    tools: ToolFilter | None = None
+KEEP_ALIVE_SECONDS = 6 * 60 * 60
+"""How long an idle connection stays open: a client that uses one just as it is closed sees a fault that is ours."""
 
 
 class Lab:
@@ -60,7 +43,7 @@ class Lab:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="matrix-lab-")
-        self._attachments: dict[str, Attachment] = {}
+        self._attachments: dict[str, AnyAttachment] = {}
         self._conversations: dict[str, Conversation] = {}
         self._cells: dict[str, _OpenCell] = {}
         self._loop = asyncio.new_event_loop()
@@ -97,18 +80,22 @@ class Lab:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def open(
-        self, cell: str, trace: Trace, wanted: Sequence[Wanted], transport: str, revision: str
+        self, cell: str, trace: Trace, servers: Sequence[ServerSpec], transport: Transport, revision: str
     ) -> dict[str, Any]:
-        """Attach servers to a cell and return their `mcpServers` entries; on the lab's loop, through `call`."""
+        """Attach servers to a cell and return their `mcpServers` entries; on the lab's loop, through `call`.
+
+        Raises ValueError for a server that is not to be had over this transport.
+        """
         opened = _OpenCell(transport, Path(tempfile.mkdtemp(prefix="cell-", dir=self.folder)))
         self._cells[cell] = opened
-        room = next((each.stub.new_room() for each in wanted if each.stub is not None), None)
+        room = next((each.server.stub.new_room() for each in servers if isinstance(each.server, StubServer)), None)
         entries: dict[str, Any] = {}
-        for number, each in enumerate(wanted):
-            attachment = _attach(f"{cell}-{number}", trace, each, revision, room)
-            self._attachments[attachment.key] = attachment
+        for number, spec in enumerate(servers):
+            key = f"{cell}-{number}"
+            attachment = attach(spec, key, trace, transport=transport, revision=revision, room=room)
+            self._attachments[key] = attachment
             opened.attachments.append(attachment)
-            entries[each.name] = await self._entry(opened, attachment, each)
+            entries[spec.name] = self._entry(opened, attachment, spec)
         serving = asyncio.ensure_future(opened.serve(self._http))
         await opened.serving.wait()
         if serving.done():
@@ -116,20 +103,19 @@ class Lab:
         opened.task = serving
         return entries
 
-    async def _entry(self, opened: _OpenCell, attachment: Attachment, wanted: Wanted) -> dict[str, Any]:
-        if attachment.tools is not None and opened.transport != "http" and not attachment.private:
-            msg = "tools are filtered over HTTP, and over stdio where the server is private"
-            raise ValueError(msg)
-        if opened.transport == "stdio":
-            command, *args = pump_argv(self.folder / "lab.sock", attachment)
-            env = wanted.env if attachment.private else {**attachment.env, **wanted.env}
-            entry: dict[str, Any] = {"command": command, "args": args, "env": dict(env)}
-            return {**entry, "cwd": str(opened.folder) if attachment.private else attachment.cwd or str(opened.folder)}
-        url = f"{self.url}/{'sse' if opened.transport == 'sse' else 'mcp'}/{attachment.key}"
-        if attachment.death is not None:
+    def _entry(self, opened: _OpenCell, attachment: AnyAttachment, spec: ServerSpec) -> dict[str, Any]:
+        """Return what the agent is to configure; of a watched server its environment and folder, as it starts it."""
+        if opened.transport is Transport.STDIO:
+            command, *args = bridge_argv(self.folder / "lab.sock", attachment)
+            env, cwd = dict(spec.env), opened.folder
+            if isinstance(attachment, WatchedServer):
+                env, cwd = {**attachment.start.env, **env}, attachment.start.cwd
+            return {"command": command, "args": args, "env": env, "cwd": str(cwd)}
+        url = f"{self.url}/{'sse' if opened.transport is Transport.SSE else 'mcp'}/{attachment.key}"
+        if isinstance(attachment, DeadStub):
             url = f"http://127.0.0.1:{opened.refuse()}/mcp"
-        entry = {"type": opened.transport, "url": url}
-        return {**entry, "headers": dict(wanted.headers)} if wanted.headers else entry
+        entry: dict[str, Any] = {"type": opened.transport.value, "url": url}
+        return {**entry, "headers": dict(spec.headers)} if spec.headers else entry
 
     async def close(self, cell: str) -> None:
         """Detach a cell's servers."""
@@ -139,17 +125,19 @@ class Lab:
         for attachment in opened.attachments:
             self._attachments.pop(attachment.key, None)
             attachment.hang_up()
-        pumps = [pump for attachment in opened.attachments for pump in attachment.pumps]
-        if pumps:  # so that the trace has their end
-            await asyncio.wait(pumps, timeout=CLOSING_SECONDS)
+        bridges = [bridge for attachment in opened.attachments for bridge in attachment.bridges]
+        if bridges:  # so that the trace has their end
+            await asyncio.wait(bridges, timeout=CLOSING_SECONDS)
         await opened.close()
-        for key in [key for key in self._conversations if key.startswith(f"{cell}-")]:
+        for key in opened.conversations:
             del self._conversations[key]
 
     def converse(self, cell: str, run: int, script: Script, trace: Trace) -> Conversation:
         """Begin a conversation: a run of the agent that the scripted model will play."""
         conversation = Conversation(f"{cell}-r{run}", run, script, trace)
         self._conversations[conversation.key] = conversation
+        if (opened := self._cells.get(cell)) is not None:
+            opened.conversations.append(conversation.key)
         return conversation
 
     def model_url(self, conversation: Conversation) -> str:
@@ -168,7 +156,13 @@ class Lab:
     async def _main(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         config = uvicorn.Config(
-            self._http, log_config=None, lifespan="off", timeout_graceful_shutdown=1, ws="none", access_log=False
+            self._http,
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            ws="none",
+            access_log=False,
         )
         server = uvicorn.Server(config)
         await self._stdio.start()
@@ -184,9 +178,10 @@ class Lab:
 
 @dataclass
 class _OpenCell:
-    transport: str
+    transport: Transport
     folder: Path
-    attachments: list[Attachment] = field(default_factory=list[Attachment])
+    attachments: list[AnyAttachment] = field(default_factory=list[AnyAttachment])
+    conversations: list[str] = field(default_factory=list[str])
     serving: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Future[None] | None = None
@@ -196,8 +191,8 @@ class _OpenCell:
         """Serve the attachments over HTTP until the cell closes; stdio ones wait behind their socket."""
         try:
             async with AsyncExitStack() as stack:
-                for attachment in self.attachments if self.transport != "stdio" else []:
-                    if attachment.death is None:
+                for attachment in self.attachments if self.transport is not Transport.STDIO else []:
+                    if isinstance(attachment, ResidentStub | ProxiedServer):
                         await stack.enter_async_context(http.serving(attachment, self.transport))
                 self.serving.set()
                 await self.closing.wait()
@@ -219,26 +214,3 @@ class _OpenCell:
                     await self.task
         for taken in self.refusing:
             taken.close()
-
-
-def _attach(key: str, trace: Trace, wanted: Wanted, revision: str, room: Any) -> Attachment:
-    stub, prepared = wanted.stub, wanted.prepared
-    attachment = Attachment(key, wanted.name, trace, Admission(revision), stub, upstream=wanted.upstream)
-    attachment.headers, attachment.private, attachment.tools = wanted.upstream_headers, wanted.private, wanted.tools
-    if prepared is not None:
-        attachment.argv, attachment.env, attachment.cwd = prepared.argv, prepared.env, str(prepared.cwd)
-    if stub is not None:
-        words: list[str] = []
-        stderr = LineWriter(words.append)
-        token = stub.stderr.set(stderr)
-        try:
-            attachment.sdk = stub.create(wanted.name, room)
-            attachment.room = room
-            attachment.admission = Admission(revision, getattr(attachment.sdk, "handshake_only", False))
-        except SystemExit as death:
-            stderr.flush()
-            attachment.death = death.code if isinstance(death.code, int) else 1
-            attachment.last_words = "".join(words)
-        finally:
-            stub.stderr.reset(token)
-    return attachment

@@ -14,91 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from matrix.json_access import mapping, sequence
-from matrix.lab.model.protocols.base import OfferedTool, ReplyCall, ShownResult
-from matrix.lab.model.script import Turn
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One JSON-RPC message; `direction` is `in` (client to server) or `out`, `at` seconds since the cell began."""
-
-    at: float
-    server: str
-    session: str
-    direction: str
-    message: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class HttpExchange:
-    """One HTTP request to an MCP server and the head of its response."""
-
-    at: float
-    server: str
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    status: int
-    rpc_method: str | None = None
-
-
-@dataclass(frozen=True)
-class ProcessEvent:
-    """A stdio server's process: `started`, `ended` (with its exit code), or a line it wrote to `stderr`."""
-
-    at: float
-    server: str
-    session: str
-    event: str
-    pid: int | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class ModelExchange:
-    """One request to the model and what it was answered; `run` counts the runs of a cell from 0.
-
-    `asked` are the calls of the conversation before it. `reply` is None where the answer was not seen: a live model's
-    calls are known from the next request only.
-    """
-
-    at: float
-    run: int
-    protocol: str
-    system: str
-    user_text: str
-    offered: tuple[OfferedTool, ...]
-    shown: tuple[ShownResult, ...]
-    reply: Turn | None
-    names: tuple[str, ...] = ()
-    call_ids: tuple[str, ...] = ()
-    note: str = ""
-    asked: tuple[ReplyCall, ...] = ()
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """The agent's own word: what a run returned or raised."""
-
-    at: float
-    run: int
-    prompt: str
-    answer: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class ServerCall:
-    """One `tools/call` as a server saw it; `result` or `error` is what it answered, None while it is open."""
-
-    server: str
-    session: str
-    tool: str
-    arguments: Mapping[str, Any]
-    started: float
-    ended: float | None = None
-    result: Mapping[str, Any] | None = None
-    error: Mapping[str, Any] | None = None
+from matrix.lab.records import (
+    Direction,
+    Frame,
+    HttpExchange,
+    ModelExchange,
+    Note,
+    NoteKind,
+    ProcessEvent,
+    ProcessEventKind,
+    RunRecord,
+    ServerCall,
+)
 
 
 @dataclass
@@ -110,7 +37,7 @@ class Trace:
     processes: list[ProcessEvent] = field(default_factory=list[ProcessEvent])
     model: list[ModelExchange] = field(default_factory=list[ModelExchange])
     runs: list[RunRecord] = field(default_factory=list[RunRecord])
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
@@ -134,6 +61,11 @@ class Trace:
                 self.model.append(record)
             case RunRecord():
                 self.runs.append(record)
+        self._wake()
+
+    def note(self, kind: NoteKind, text: str) -> None:
+        """Append a note."""
+        self.notes.append(Note(kind, text))
         self._wake()
 
     def complete(self, exchange: ModelExchange, completed: ModelExchange) -> None:
@@ -175,15 +107,12 @@ class Trace:
         answers = {
             _request_of(frame): frame
             for frame in self.frames
-            if frame.direction == "out" and "method" not in frame.message
+            if frame.direction is Direction.OUT and "method" not in frame.message
         }
         return [
             _server_call(frame, answers.get(_request_of(frame)))
-            for frame in self.frames
-            if frame.direction == "in"
-            and frame.message.get("method") == "tools/call"
-            and (tool is None or _params(frame).get("name") == tool)
-            and (server is None or frame.server == server)
+            for frame in self.requests("tools/call", server=server)
+            if tool is None or _params(frame).get("name") == tool
         ]
 
     def requests(self, method: str, *, server: str | None = None) -> list[Frame]:
@@ -191,24 +120,53 @@ class Trace:
         return [
             frame
             for frame in self.frames
-            if frame.direction == "in"
+            if frame.direction is Direction.IN
             and frame.message.get("method") == method
             and (server is None or frame.server == server)
         ]
 
-    def open_sessions(self) -> list[str]:
-        """Return the stdio sessions whose process has started and not ended, sorted."""
-        started = {each.session for each in self.processes if each.event == "started"}
-        return sorted(started - {each.session for each in self.processes if each.event == "ended"})
+    def results(self, *, server: str | None = None) -> list[Mapping[str, Any]]:
+        """Return every result that the servers answered with, in order."""
+        return [
+            mapping(frame.message["result"])
+            for frame in self.frames
+            if frame.direction is Direction.OUT
+            and "result" in frame.message
+            and (server is None or frame.server == server)
+        ]
 
     def listed(self, server: str | None = None) -> dict[str, Mapping[str, Any]]:
         """Return every tool that the servers listed, by name, in order."""
         return {
             str(mapping(tool).get("name")): mapping(tool)
-            for frame in self.frames
-            if frame.direction == "out" and (server is None or frame.server == server)
-            for tool in sequence(mapping(frame.message.get("result")).get("tools"))
+            for result in self.results(server=server)
+            for tool in sequence(result.get("tools"))
         }
+
+    def exchanges(self, method: str | None = None, *, rpc_method: str | None = None) -> list[HttpExchange]:
+        """Return the HTTP exchanges of this HTTP method, and of this method of JSON-RPC, in order."""
+        return [
+            each
+            for each in self.http
+            if method in {None, each.method} and (rpc_method is None or each.rpc_method == rpc_method)
+        ]
+
+    def started(self) -> list[ProcessEvent]:
+        """Return the starts of the servers' processes, in order."""
+        return self.process_events(ProcessEventKind.STARTED)
+
+    def process_events(self, kind: ProcessEventKind) -> list[ProcessEvent]:
+        """Return what is told of this kind about the servers' processes, in order."""
+        return [each for each in self.processes if each.event is kind]
+
+    def open_sessions(self) -> list[str]:
+        """Return the stdio sessions whose process has started and not ended, sorted."""
+        ended = {each.session for each in self.process_events(ProcessEventKind.ENDED)}
+        return sorted({each.session for each in self.started()} - ended)
+
+    def faults(self) -> list[Note]:
+        """Return the notes that make a red cell our fault, or the server's, in order."""
+        return [each for each in self.notes if each.kind.is_fault]
 
 
 def _request_of(frame: Frame) -> tuple[str, str]:

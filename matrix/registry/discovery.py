@@ -8,31 +8,24 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import pkgutil
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from matrix import capabilities as capabilities_package
-from matrix.capabilities.registry import registered
 from matrix.errors import ConfigurationError
 from matrix.json_access import mapping
-from matrix.model import ANY_REVISION, CONTROL, REVISIONS, TRANSPORTS, Agent, Capability, Server
+from matrix.model import CONTROL, REVISIONS, Agent, Server, ServerKind, Transport
 from matrix.registry.registration import broken, from_import_string, from_mapping, from_toml, with_valid_name
-
-if TYPE_CHECKING:
-    from matrix.lab.servers.attachment import Stub
-    from matrix.lab.servers.real import RealServer
 
 ENTRY_POINT_GROUP = "matrix.agents"
 STUBS_PACKAGE = "mcp_stubs"
 
 
-class Broken(Exception):  # noqa: N818  (a state of a row)
+class Broken(Exception):
     """A registration that cannot be loaded: `cause` and `mend`."""
 
     def __init__(self, cause: str, mend: str) -> None:
@@ -74,32 +67,14 @@ def registration_name(text: str) -> str:
     return last if attribute in {"create_agent", "agent"} else f"{last}.{attribute}"
 
 
-def find_servers(real: Path | None) -> tuple[Server, ...]:
-    """Return the stubs and the real servers, sorted by kind and name."""
-    servers = [_read_stub(path) for path in _stub_files()]
-    for each in load_real(real).values():
-        transports = tuple(name for name, start in (("stdio", each.stdio), ("http", each.http)) if start)
-        servers.append(Server(each.name, each.summary, "real", transports, (ANY_REVISION,)))
-    return tuple(sorted(servers, key=lambda server: (server.kind != "stub", server.name)))
-
-
-def load_real(path: Path | None) -> dict[str, RealServer]:
-    """Return the real servers that a file pins. Raises ConfigurationError."""
-    from matrix.lab.servers.real import load_real_servers  # noqa: PLC0415  (imports pydantic; only those who ask pay)
-
-    return {} if path is None else {server.name: server for server in load_real_servers(path)}
+def find_stubs() -> tuple[Server, ...]:
+    """Return the stubs, sorted by name."""
+    return tuple(_read_stub(path) for path in _stub_files())
 
 
 def real_servers_file() -> Path | None:
     """Return the file that pins the real servers."""
     return next((path for path in (_stubs_folder() / "real.toml",) if path.is_file()), None)
-
-
-def find_capabilities() -> tuple[Capability, ...]:
-    """Return every capability, sorted by id."""
-    for module in pkgutil.iter_modules(capabilities_package.__path__):
-        importlib.import_module(f"{capabilities_package.__name__}.{module.name}")
-    return registered()
 
 
 def load(import_string: str, folder: Path | None = None) -> Any:
@@ -135,21 +110,6 @@ def _shadowed(module_name: str, folder: Path | None) -> str | None:
         return None
     top = module_name.partition(".")[0]
     return f"another package is called {top!r}: add an __init__.py to the folder {top}"
-
-
-def load_stub(name: str) -> Stub:
-    """Import a stub. Raises Broken."""
-    from matrix.lab.servers.attachment import Stub  # noqa: PLC0415  (only those who run cells pay)
-
-    common = importlib.import_module(f"{STUBS_PACKAGE}._stub")
-    module = importlib.import_module(f"{STUBS_PACKAGE}.{name}")
-    return Stub(
-        name=name,
-        create=load(f"{STUBS_PACKAGE}.{name}:create"),
-        new_room=common.Room,
-        stderr=common.STDERR,
-        http=getattr(module, "http", None),
-    )
 
 
 def _entry_points() -> Iterable[Agent]:
@@ -222,8 +182,8 @@ def _read_stub(path: Path) -> Server:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             constants[node.target.id] = _literal(node.value)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    transports = constants.get("TRANSPORTS") or TRANSPORTS
-    return Server(path.stem, summary, "stub", tuple(transports), tuple(constants.get("REVISIONS") or REVISIONS))
+    transports = tuple(Transport(each) for each in constants.get("TRANSPORTS") or Transport)
+    return Server(path.stem, summary, ServerKind.STUB, transports, tuple(constants.get("REVISIONS") or REVISIONS))
 
 
 def _literal(node: ast.expr) -> Any:

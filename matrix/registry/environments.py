@@ -37,7 +37,7 @@ _INSTALL_SECONDS = 900
 _MARKER = ".complete"
 
 
-class EnvironmentUnavailable(MatrixError):  # noqa: N818 - a condition of this machine, not an error of ours
+class EnvironmentUnavailable(MatrixError):
     """This machine cannot have the environment; the reason is one sentence."""
 
     def __init__(self, reason: str) -> None:
@@ -261,18 +261,29 @@ _NPM_CAUSES = (
 )
 
 
+_NODE_REFUSED = re.compile(r"Not compatible with your version of node/npm: (\S+)")
+_NODE_NEEDED = re.compile(r'Required: \{[^{}]*?"node": ?"([^"]+)"')
+_NODE_HERE = re.compile(r'Actual: \{[^{}]*?"node": ?"([^"]+)"')
+_PREFIX = re.compile(r"^\W*(?:(?:npm )?(?:error|err!)|cause)\b:?\s*", re.IGNORECASE)
+_ADDRESS = re.compile(r"\(?[`'\"]?\b\w++://[^\s`'\")]+[`'\"]?\)?")
+_ASIDE = re.compile(r"a complete log|code |hint|warning|\[notice", re.IGNORECASE)
+
+
 def _complaint(output: str) -> str:
     """Reduce an installer's output to the one sentence that names the cause, without any address in it."""
-    engine = re.search(r"Not compatible with your version of node/npm: (\S+).*?Required: (\{.*?\})", output, re.DOTALL)
-    if engine:
-        needed = json.loads(engine[2])
-        actual = re.search(r'"node": ?"([^"]+)"', output[engine.end() :])
-        has = f", and this machine has {actual[1]}" if actual else ""
-        return f"{engine[1]} needs Node.js {needed.get('node', needed)}{has}."
+    if found := _NODE_REFUSED.search(output):
+        return _other_node(found[1], output[found.end() :])
     for cause in _NPM_CAUSES:
         if found := cause.search(output):
             return f"{found[1]}."
     return _last_meaningful(output)
+
+
+def _other_node(package: str, said: str) -> str:
+    """Return what npm says of a package that needs another Node.js than there is here."""
+    needed, actual = _NODE_NEEDED.search(said), _NODE_HERE.search(said)
+    has = f", and this machine has {actual[1]}" if actual else ""
+    return f"{package} needs {f'Node.js {needed[1]}' if needed else 'another Node.js'}{has}."
 
 
 def _last_meaningful(output: str) -> str:
@@ -280,9 +291,6 @@ def _last_meaningful(output: str) -> str:
     # Older versions of uv draw that chain as a tree, and wrap its lines.
     tree = output.rpartition("╰─▶")[2].partition("\n\n")[0] if "╰─▶" in output else None
     lines = [tree] if tree else output.splitlines()
-    prefix = re.compile(r"^\W*(?:(?:npm )?(?:error|err!)|cause)\b:?\s*", re.IGNORECASE)
-    address = re.compile(r"\(?[`'\"]?\w+://[^\s`'\")]+[`'\"]?\)?")
-    plain = [" ".join(address.sub("", prefix.sub("", line.strip())).split()) for line in lines]
-    noise = re.compile(r"a complete log|code |hint|warning|\[notice", re.IGNORECASE)
-    told = [line for line in plain if " " in line and not noise.match(line)]
+    plain = [" ".join(_ADDRESS.sub("", _PREFIX.sub("", line.strip())).split()) for line in lines]
+    told = [line for line in plain if " " in line and not _ASIDE.match(line)]
     return (told[-1] if told else "the installer failed without saying why").rstrip(". :") + "."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tabulate import tabulate
 
-from matrix.model import Matrix, Severity, Verdict
+from matrix.model import Verdict, group_of
+from matrix.outcome import Matrix
 from matrix.report.summary import Score, news, scores
 
 _SIGN = {
@@ -23,11 +22,11 @@ LEGEND = (
 )
 
 
-def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
+def render(matrix: Matrix) -> str:
     """Return the page; deterministic but for the header's versions and time."""
     groups = [*matrix.groups, "all"]
     table = [[_escape(agent), *(_cell(row[group]) for group in groups)] for agent, row in scores(matrix).items()]
-    told = news(matrix, severities)
+    told = news(matrix)
     parts = [
         "# Agent matrix",
         _versions(matrix),
@@ -35,12 +34,12 @@ def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
         LEGEND,
         tabulate(table, headers=["agent", *groups], tablefmt="pipe", disable_numparse=True),
         "## By capability",
-        _by_capability(matrix, severities),
+        _by_capability(matrix),
     ]
     if told:
         rows = [
             [
-                _escape(each.verdict.value),
+                _escape(each.judged),
                 _escape(each.agent),
                 _escape(each.capability),
                 each.severity.value,
@@ -55,14 +54,14 @@ def render(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _by_capability(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
+def _by_capability(matrix: Matrix) -> str:
     capabilities = sorted({each.cell.capability for each in matrix.outcomes})
     order = {group: number for number, group in enumerate(matrix.groups)}
-    capabilities.sort(key=lambda name: (order[name.partition(".")[0]], name))
+    capabilities.sort(key=lambda name: (order[group_of(name)], name))
     rows = [
         [
             f"`{capability}`",
-            severities[capability].value if capability in severities else "",
+            matrix.severity(capability).value if capability in matrix.header.capabilities else "",
             *(_capability_cell(matrix, agent, capability) for agent in matrix.agents),
         ]
         for capability in capabilities
@@ -73,7 +72,7 @@ def _by_capability(matrix: Matrix, severities: Mapping[str, Severity]) -> str:
 
 def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
     mine = [each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability]
-    red = [each for each in mine if each.verdict.is_agents_fault or each.verdict is Verdict.ERRORED]
+    red = [each for each in mine if each.is_red]
     if red:
         return f"{_SIGN[red[0].verdict]} {len(mine) - len(red)}/{len(mine)}"
     if any(each.verdict is Verdict.PASSED for each in mine):
@@ -83,14 +82,15 @@ def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
 
 def _versions(matrix: Matrix) -> str:
     header = matrix.header
-    packages = ", ".join(f"{name} {number}" for name, number in sorted(header.get("packages", {}).items()))
-    pins = ", ".join(pin for _, names in sorted(header.get("pins", {}).items()) for pin in names)
-    return f"{packages}{'; ' + pins if pins else ''}; Python {header.get('python', '')}."
+    packages = ", ".join(f"{name} {number}" for name, number in sorted(header.packages.items()))
+    pins = ", ".join(pin for _, names in sorted(header.pins.items()) for pin in names)
+    unpinned = ", ".join(f"{pin} ({agent})" for agent, names in sorted(header.unpinned.items()) for pin in names)
+    told = f"{packages}{'; ' + pins if pins else ''}; Python {header.python}."
+    return f"{told} Not pinned, and so not the same on every machine: {unpinned}." if unpinned else told
 
 
 def _cut_short(matrix: Matrix) -> tuple[str, ...]:
-    missing = matrix.header.get("planned", 0) - len(matrix.outcomes)
-    return () if matrix.complete else (f"**Interrupted: {missing} cells were not asked.**",)
+    return () if matrix.complete else (f"**Interrupted: {matrix.missing} cells were not asked.**",)
 
 
 def _cell(score: Score) -> str:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from matrix.events import Event, Finished, Started
-from matrix.model import Cell, Plan, Verdict
+from matrix.events import Finished, RunEvent, Started
+from matrix.model import Cell, Plan
+from matrix.outcome import Outcome
 
 
 class PlainProgress:
@@ -36,14 +37,15 @@ class PlainProgress:
         self._all, self._done = len(plan.cells), done
         self._print(f"{_opening(plan)}{f', {done} kept from before' if done else ''}")
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: RunEvent) -> None:
         """Say what a cell came to."""
-        if isinstance(event, Finished):
-            self._done += 1
-            outcome = event.outcome
-            known = " (known)" if outcome.expected else ""
-            reason = f": {outcome.reason}" if outcome.reason else ""
-            self._print(f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}")
+        if isinstance(event, Started):
+            return
+        self._done += isinstance(event, Finished)
+        outcome = event.outcome
+        known = " (known)" if outcome.expected else ""
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        self._print(f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}")
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
@@ -56,7 +58,8 @@ class LiveProgress:
         self._console = console
         self._began = time.monotonic()
         self._running: dict[Cell, None] = {}
-        self._done = self._all = self._failing = self._known = 0
+        self._red: dict[Cell, Outcome] = {}
+        self._done = self._all = 0
         self._note = ""
         # Last, because it draws the line at once.
         self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._line)
@@ -78,7 +81,7 @@ class LiveProgress:
         self._all, self._done = len(plan.cells), done
         self._console.print(Text(_opening(plan)))
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: RunEvent) -> None:
         """Count, and remember what is running."""
         self._note = ""
         if isinstance(event, Started):
@@ -86,21 +89,20 @@ class LiveProgress:
             return
         outcome = event.outcome
         self._running.pop(outcome.cell, None)
-        self._done += 1
-        if outcome.verdict.is_agents_fault or outcome.verdict is Verdict.ERRORED:
-            if outcome.expected:
-                self._known += 1
-            else:
-                self._failing += 1
+        self._done += isinstance(event, Finished)
+        if outcome.is_red:
+            self._red[outcome.cell] = outcome
 
     def _line(self) -> Text:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
         text = Text(f"{minutes}:{seconds:02d}  ", style="dim", no_wrap=True, overflow="ellipsis")
         if self._all:
             text.append(f"{self._done}/{self._all} done", style="bold")
-            text.append(f" · {self._failing} failing", style="red" if self._failing else "green")
-            if self._known:
-                text.append(f" · {self._known} known")
+            known = sum(1 for each in self._red.values() if each.expected)
+            failing = len(self._red) - known
+            text.append(f" · {failing} failing", style="red" if failing else "green")
+            if known:
+                text.append(f" · {known} known")
         if self._note:
             text.append(f"  {self._note}")
         elif self._running:
@@ -113,5 +115,5 @@ def _opening(plan: Plan) -> str:
     columns = {each.cell.capability for each in plan.cells}
     return (
         f"{len(plan.cells)} cells: {len(plan.agents)} agents, {len(columns)} capabilities, "
-        f"{len({name for each in plan.cells for name in each.cell.server.split('+')})} servers"
+        f"{len({name for each in plan.cells for name in each.cell.servers})} servers"
     )

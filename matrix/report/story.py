@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from matrix.model import Verdict
+from matrix.outcome import Outcome
+from matrix.report.summary import judged
 
 LINE = 160
 
 
-def tell(evidence: Mapping[str, Any], expected: str | None = None) -> str:
-    """Return a cell's story as plain text, from its evidence."""
+def tell(outcome: Outcome, evidence: Mapping[str, Any] | None) -> str:
+    """Return a cell's story as plain text: what was seen, from its evidence, and what it counts for."""
+    if evidence is None:
+        return "\n".join([outcome.cell.id, "", *_verdict(outcome), "No evidence: it was not asked."])
     server: Mapping[str, Any] = evidence["server"]
     told: list[tuple[float, int, str]] = []
     told += _model(evidence["model"])
@@ -23,14 +29,32 @@ def tell(evidence: Mapping[str, Any], expected: str | None = None) -> str:
         f"  {evidence['question']}",
         "",
         *(f"{at:8.3f}  {text}" for at, _, text in sorted(told, key=lambda entry: (entry[0], entry[1]))),
-        *(f"    note  {note}" for note in evidence["notes"]),
+        *(f"    note  {_note(note)}" for note in evidence["notes"]),
         "",
-        f"{evidence['verdict']}{': ' + evidence['reason'] if evidence['reason'] else ''}",
+        *_verdict(outcome),
+        f"again: {outcome.reproduce}",
     ]
-    if expected:
-        lines.append(f"expected by the baseline: {expected}")
-    lines.append(f"again: {evidence['reproduce']}")
     return "\n".join(lines)
+
+
+def listing(outcomes: Sequence[Outcome]) -> str:
+    """Return several cells, a line each, failures first."""
+    order = {Verdict.PASSED: 2, Verdict.SKIPPED: 1, Verdict.UNSUPPORTED: 1}
+    told = sorted(outcomes, key=lambda each: (order.get(each.verdict, 0), each.cell))
+    width = max(len(each.verdict.value) for each in told)
+    lines = [
+        f"{each.verdict.value:<{width}}  {each.cell.id}{': ' + each.reason if each.reason else ''}" for each in told
+    ]
+    return "\n".join([*lines, "", f"{len(told)} cells; `python -m matrix show CELL` tells the story of one"])
+
+
+def _verdict(outcome: Outcome) -> list[str]:
+    lines = [f"{judged(outcome)}{': ' + outcome.reason if outcome.reason else ''}"]
+    if len(outcome.attempts) > 1:
+        lines.append(f"attempts: {', '.join(each.value for each in outcome.attempts)}")
+    if outcome.expected:
+        lines.append(f"expected by the baseline: {outcome.expected}")
+    return lines
 
 
 def _model(exchanges: Iterable[Mapping[str, Any]]) -> Iterable[tuple[float, int, str]]:
@@ -98,6 +122,11 @@ def _agent(run: Mapping[str, Any]) -> str:
     if run["error"] is not None:
         return f"agent    run {run['run']} raised {_short(run['error'])}"
     return f"agent    run {run['run']} returned {_short(run['answer'] or '')}"
+
+
+def _note(note: Mapping[str, Any] | str) -> str:
+    """Return a note's text; in evidence of before schema version 2 a note is its text."""
+    return note if isinstance(note, str) else note["text"]
 
 
 def _json(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matrix.model import CONTROL, Matrix, Outcome, Severity, Verdict
+from matrix.model import Severity, Verdict
+from matrix.outcome import Blame, Matrix, Outcome
 
 _URGENCY = {
     Verdict.ERRORED: 0,
@@ -14,6 +14,14 @@ _URGENCY = {
     Verdict.FLAKY: 2,
     Verdict.UNSUPPORTED: 3,
     Verdict.SKIPPED: 4,
+}
+EVERY_CAPABILITY = "*"
+"""What news says in place of a capability where a whole row came to the very same."""
+_SHOWN = 3
+_IN_WORDS = {
+    Blame.SERVER: "the server's fault",
+    Blame.MATRIX: "our fault",
+    Blame.CONTROL: "the control is red",
 }
 _WEIGHT = {Severity.CORE: 0, Severity.EXPECTED: 1, Severity.OPTIONAL: 2}
 
@@ -45,13 +53,17 @@ class News:
     expected: str | None
 
     @property
+    def judged(self) -> str:
+        """The verdict, and whose fault it is where that is no agent's."""
+        return judged(self.cells[0])
+
+    @property
     def where(self) -> str:
         """The servers, transports and revisions that it concerns."""
-        if self.capability == "*":
+        if self.capability == EVERY_CAPABILITY:
             return f"all {len(self.cells)} cells"
-        return ", ".join(
-            f"{each.cell.server}[{each.cell.transport},{each.cell.revision}]" for each in self.cells[:3]
-        ) + (f" and {len(self.cells) - 3} more" if len(self.cells) > 3 else "")
+        more = f" and {len(self.cells) - _SHOWN} more" if len(self.cells) > _SHOWN else ""
+        return ", ".join(each.cell.where for each in self.cells[:_SHOWN]) + more
 
     @property
     def reproduce(self) -> str:
@@ -59,20 +71,25 @@ class News:
         return self.cells[0].reproduce
 
 
+def judged(outcome: Outcome) -> str:
+    """Return an outcome's verdict in words, with whose fault it is where it is nobody's of that row."""
+    blame = outcome.blamed_on
+    if outcome.verdict is not Verdict.ERRORED or blame is None or blame not in _IN_WORDS:
+        return outcome.verdict.value
+    return f"{outcome.verdict.value} ({_IN_WORDS[blame]})"
+
+
 def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:
     """Return agent → group → score; the group `all` sums up."""
     table: dict[str, dict[str, Score]] = {}
     for agent in matrix.agents:
         mine = [each for each in matrix.outcomes if each.cell.agent == agent]
-        row = {
-            group: _score([each for each in mine if each.cell.capability.startswith(f"{group}.")])
-            for group in matrix.groups
-        }
+        row = {group: _score([each for each in mine if each.cell.group == group]) for group in matrix.groups}
         table[agent] = {**row, "all": _score(mine)}
     return table
 
 
-def news(matrix: Matrix, severities: Mapping[str, Severity]) -> tuple[News, ...]:
+def news(matrix: Matrix) -> tuple[News, ...]:
     """Return everything that is not green, worst first: ours, then core, expected and optional failures.
 
     The same reason of one agent and capability is told once. Cells that are errored because the control is red
@@ -80,27 +97,30 @@ def news(matrix: Matrix, severities: Mapping[str, Severity]) -> tuple[News, ...]
     """
     groups: dict[tuple[str, str, Verdict, str, str | None], list[Outcome]] = {}
     for outcome in matrix.outcomes:
-        if outcome.verdict is Verdict.PASSED or _told_by_control(outcome):
+        if outcome.verdict is Verdict.PASSED or outcome.blamed_on is Blame.CONTROL:
             continue
-        capability = outcome.cell.capability
-        if _concerns_whole_agent(outcome, matrix):
-            capability = "*"
+        whole = _concerns_whole_agent(outcome, matrix)
+        capability = EVERY_CAPABILITY if whole else outcome.cell.capability
         key = (outcome.cell.agent, capability, outcome.verdict, outcome.reason, outcome.expected)
         groups.setdefault(key, []).append(outcome)
     told = [
-        News(agent, capability, severities.get(capability, Severity.CORE), verdict, reason, tuple(cells), expected)
+        News(agent, capability, _severity(matrix, capability), verdict, reason, tuple(cells), expected)
         for (agent, capability, verdict, reason, expected), cells in groups.items()
     ]
     return tuple(sorted(told, key=_rank))
 
 
-def _told_by_control(outcome: Outcome) -> bool:
-    return outcome.reason.startswith("the control is ") and outcome.cell.agent != CONTROL
+def _severity(matrix: Matrix, capability: str) -> Severity:
+    return Severity.CORE if capability == EVERY_CAPABILITY else matrix.severity(capability)
 
 
 def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:
     """Whether every cell of this agent came to the very same: a registration that cannot be loaded."""
-    mine = [each for each in matrix.outcomes if each.cell.agent == outcome.cell.agent and not _told_by_control(each)]
+    mine = [
+        each
+        for each in matrix.outcomes
+        if each.cell.agent == outcome.cell.agent and each.blamed_on is not Blame.CONTROL
+    ]
     return len(mine) > 1 and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
 
 

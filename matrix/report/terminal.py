@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from matrix.model import Matrix, Severity, Verdict
-from matrix.report.summary import News, Score, news, scores
+from matrix.model import Verdict
+from matrix.outcome import Matrix
+from matrix.report.summary import EVERY_CAPABILITY, News, Score, news, scores
 from matrix.results.baseline import Entry
+from matrix.results.reading import DEFAULT_OUTPUT
 
 _STYLE = {
     Verdict.ERRORED: "magenta",
@@ -22,11 +25,12 @@ _STYLE = {
 }
 
 
-def render(
-    matrix: Matrix, severities: Mapping[str, Severity], outdated: Sequence[Entry] = (), *, output: str = ""
-) -> RenderableType:
-    """Return the table, the news, the stale entries of the baseline, and the sum; to be printed with `crop=False`."""
-    told = news(matrix, severities)
+def render(matrix: Matrix, outdated: Sequence[Entry] = (), *, output: str = "", elsewhere: int = 0) -> RenderableType:
+    """Return the table, the news, the stale entries of the baseline, and the sum; to be printed with `crop=False`.
+
+    `elsewhere` is how many cells, besides those of the matrix, earlier runs have left in the output folder.
+    """
+    told = news(matrix)
     fresh = [each for each in told if each.expected is None and each.verdict is not Verdict.SKIPPED]
     known = [each for each in told if each.expected is not None]
     skipped = [each for each in told if each.verdict is Verdict.SKIPPED and each.expected is None]
@@ -42,7 +46,7 @@ def render(
         Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
         for each in outdated
     ]
-    parts.append(_sum(matrix, output))
+    parts.append(_sum(matrix, output, elsewhere))
     return Group(*parts)
 
 
@@ -66,9 +70,9 @@ def _cell(score: Score) -> Text:
 
 def _item(each: News) -> Text:
     text = Text("\n")
-    text.append(f"{each.verdict.value} ", style=f"bold {_STYLE[each.verdict]}")
+    text.append(f"{each.judged} ", style=f"bold {_STYLE[each.verdict]}")
     text.append(f"{each.agent} {each.capability}", style="bold")
-    text.append(f" ({each.severity.value}) on {each.where}\n" if each.capability != "*" else "\n")
+    text.append(f" ({each.severity.value}) on {each.where}\n" if each.capability != EVERY_CAPABILITY else "\n")
     text.append(f"  {each.reason}")
     return text
 
@@ -94,11 +98,16 @@ def _skipped(told: Sequence[News]) -> list[RenderableType]:
     ]
 
 
-def _sum(matrix: Matrix, output: str) -> Text:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in matrix.counts.items()) or "nothing was asked"
+def _sum(matrix: Matrix, output: str, elsewhere: int) -> Text:
+    counts = ", ".join(f"{count} {verdict.value}" for verdict, count in matrix.counts.items()) or "nothing was asked"
     text = Text(f"\n{len(matrix.outcomes)} cells: {counts}", style="bold")
     if not matrix.complete:
-        text.append(f" (interrupted; {matrix.header.get('planned', 0) - len(matrix.outcomes)} not asked)")
+        text.append(f" (interrupted; {matrix.missing} not asked)")
     if output:
-        text.append(f"\nEvidence and tables: {output}   One cell's story: python -m matrix show CELL", style="not bold")
+        where = "" if output == DEFAULT_OUTPUT else f" --output {shlex.quote(output)}"
+        story = f"One cell's story: python -m matrix show{where} CELL"
+        text.append(f"\nEvidence and tables: {output}   {story}", style="not bold")
+    if elsewhere:
+        again = f"`python -m matrix report {shlex.quote(output)}` shows all"
+        text.append(f"\n{elsewhere} cells of earlier runs are kept there too: {again}", style="not bold")
     return text

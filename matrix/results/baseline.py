@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from matrix.errors import ConfigurationError
-from matrix.model import Outcome, Verdict
+from matrix.model import Verdict
+from matrix.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,6 @@ def read_baseline(path: Path) -> tuple[Entry, ...]:
         first = problem.errors()[0]
         raise ConfigurationError(path, ".".join(map(str, first["loc"])), first["msg"]) from problem
     return tuple(Entry(row.cell, row.verdict, row.reason) for row in rows)
-
-
-def mark_expected(outcomes: Iterable[Outcome], baseline: Iterable[Entry]) -> tuple[Outcome, ...]:
-    """Return the outcomes, each that the baseline expects with its reason."""
-    entries = tuple(baseline)
-    return tuple(
-        replace(outcome, expected=next((entry.reason for entry in entries if entry.covers(outcome)), None))
-        for outcome in outcomes
-    )
 
 
 def stale(outcomes: Iterable[Outcome], baseline: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""The lines of `matrix.jsonl` as pydantic models: the wire, and its published JSON Schema.
+"""The lines of `matrix.jsonl`: the one model by which they are written, read, and published as JSON Schema.
 
 python -m matrix.results.schema > matrix/schema.json
 """
@@ -9,50 +9,97 @@ import json
 import sys
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from matrix.model import SCHEMA_VERSION, Severity, Verdict
+from matrix.model import Cell, Severity, Verdict
+from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
+from matrix.results.command import as_text, as_words
+
+SCHEMA_VERSION = 2
 
 
-class CapabilityLine(BaseModel):
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CapabilityLine(_Line):
     """A capability, as the header describes it."""
 
     severity: Severity
     title: str
 
 
-class ConfigsLine(BaseModel):
+class ConfigsLine(_Line):
     """The config store whose servers were asked about."""
 
     url: str = Field(description="without its password")
     servers: dict[str, str] = Field(description="fingerprint of the config by server")
 
 
-class Header(BaseModel):
+class EarlierLine(_Line):
+    """An earlier run into the same folder, from which outcomes were kept."""
+
+    created: str = Field(description="ISO 8601, UTC")
+    matrix: str
+    python: str
+    packages: dict[str, str]
+    complete: bool = Field(description="whether it came to its end")
+
+
+class HeaderLine(_Line):
     """The first line: versions of everything that matters, and what was planned. The only line with a time."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["header"]
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
     created: str = Field(description="ISO 8601, UTC")
     matrix: str
     python: str
     platform: str
     packages: dict[str, str]
-    pins: dict[str, list[str]] = Field(description="what command rows pin, by agent")
-    servers: dict[str, list[str]] = Field(description="what real servers pin, by server")
-    configs: ConfigsLine | None = Field(
-        default=None, description="only where a config store's servers were asked about"
-    )
+    pins: dict[str, tuple[str, ...]] = Field(description="what rows with an environment of their own ask for, by agent")
+    unpinned: dict[str, tuple[str, ...]] = Field(description="those of the pins that name no exact version, by agent")
+    servers: dict[str, tuple[str, ...]] = Field(description="what real servers pin, by server")
+    configs: ConfigsLine | None = Field(description="only where a config store's servers were asked about")
     agents: dict[str, str] = Field(description="summary by agent")
     capabilities: dict[str, CapabilityLine]
     planned: int = Field(description="how many outcomes a complete run has")
+    run: str = Field(description="id of this run, among those whose outcomes are in this file")
+    earlier: dict[str, EarlierLine] = Field(description="the other runs whose outcomes are in this file, by id")
+
+    @classmethod
+    def of(cls, header: RunHeader) -> HeaderLine:
+        """Return a header as its line."""
+        said = TypeAdapter(RunHeader).dump_python(header, mode="json")
+        return cls.model_validate({"kind": "header", "schema": SCHEMA_VERSION, **said})
+
+    def header(self) -> RunHeader:
+        """Return the header that the line says."""
+        return RunHeader(
+            created=self.created,
+            matrix=self.matrix,
+            python=self.python,
+            platform=self.platform,
+            packages=self.packages,
+            pins=self.pins,
+            unpinned=self.unpinned,
+            servers=self.servers,
+            configs=None if self.configs is None else ConfigsHeader(self.configs.url, self.configs.servers),
+            agents=self.agents,
+            capabilities={
+                name: CapabilityHeader(each.severity, each.title) for name, each in self.capabilities.items()
+            },
+            planned=self.planned,
+            run=self.run,
+            earlier={
+                name: EarlierRun(each.created, each.matrix, each.python, each.packages, each.complete)
+                for name, each in self.earlier.items()
+            },
+        )
 
 
-class OutcomeLine(BaseModel):
+class OutcomeLine(_Line):
     """One cell's outcome."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["outcome"]
     cell: str = Field(description="agent::capability::server[transport,revision]")
     agent: str
@@ -62,23 +109,80 @@ class OutcomeLine(BaseModel):
     revision: str
     verdict: Verdict
     reason: str = Field(description="one sentence; empty when passed")
-    attempts: list[Verdict]
+    blamed_on: Blame | None = Field(description="whom a cell that is not green is blamed on")
+    attempts: tuple[Verdict, ...] = Field(description="the verdict of each attempt, in order")
     duration: float | None = Field(description="seconds; null in published results")
     evidence: str | None = Field(description="path relative to the results; null where nothing was asked")
     expected: str | None = Field(description="why the baseline expects this verdict, if it does")
-    reproduce: str
+    reproduce: str = Field(description="the command that puts this one question again, for a shell")
+    run: str = Field(description="id of the run that it comes from")
+
+    @field_validator("cell")
+    @classmethod
+    def _is_an_id(cls, text: str) -> str:
+        Cell.parse(text)
+        return text
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> OutcomeLine:
+        """Return an outcome as its line."""
+        cell = outcome.cell
+        return cls.model_validate(
+            {
+                "kind": "outcome",
+                "cell": cell.id,
+                "agent": cell.agent,
+                "capability": cell.capability,
+                "server": cell.server,
+                "transport": str(cell.transport),
+                "revision": cell.revision,
+                "verdict": outcome.verdict,
+                "reason": outcome.reason,
+                "blamed_on": outcome.blamed_on,
+                "attempts": outcome.attempts,
+                "duration": outcome.duration,
+                "evidence": outcome.evidence,
+                "expected": outcome.expected,
+                "reproduce": as_text(outcome.command) or outcome.reproduce,
+                "run": outcome.run,
+            }
+        )
+
+    def outcome(self) -> Outcome:
+        """Return the outcome that the line says."""
+        return Outcome(
+            cell=Cell.parse(self.cell),
+            verdict=self.verdict,
+            reason=self.reason,
+            blamed_on=self.blamed_on,
+            attempts=self.attempts,
+            duration=self.duration,
+            evidence=self.evidence,
+            expected=self.expected,
+            command=as_words(self.reproduce),
+            run=self.run,
+        )
 
 
-class Footer(BaseModel):
+class FooterLine(_Line):
     """The last line of a complete run."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["footer"]
     outcomes: int
     counts: dict[Verdict, int]
 
+    @classmethod
+    def of(cls, matrix: Matrix) -> FooterLine:
+        """Return the footer of a complete matrix."""
+        return cls(kind="footer", outcomes=len(matrix.outcomes), counts=matrix.counts)
 
-Line = Annotated[Header | OutcomeLine | Footer, Field(discriminator="kind")]
+
+Line = Annotated[HeaderLine | OutcomeLine | FooterLine, Field(discriminator="kind")]
+
+
+def as_json(line: HeaderLine | OutcomeLine | FooterLine) -> str:
+    """Return a line's JSON, in ASCII: no character in it can end the line."""
+    return json.dumps(line.model_dump(mode="json", by_alias=True), ensure_ascii=True)
 
 
 def schema() -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from matrix.cli import main as cli
-from matrix.model import Outcome
-from matrix.results.files import ResultsWriter, read_matrix, write_complete
+from matrix.outcome import Outcome
+from matrix.results.reading import read_matrix
+from matrix.results.writing import ResultsWriter, write_complete
 from tests.samples import outcome
 
 ROOT = Path(__file__).parents[2]

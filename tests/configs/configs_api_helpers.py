@@ -46,10 +46,12 @@ class Api:
     app: Any
 
     @asynccontextmanager
-    async def client(self, *scopes: str, key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    async def client(
+        self, *scopes: str, key: str | None = None, address: str = "127.0.0.1"
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """A client whose key has these scopes; or with this text for a key, which may be none at all."""
         text = await self.key(scopes) if key is None else key
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(self.app, client=(address, 1))
         headers = {"x-api-key": text} if text else {}
         async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}", headers=headers) as client:
             yield client

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from matrix.configs.api.access import Rates
-from matrix.configs.api.limits import Buckets
 from matrix.configs.keys import Rights, revoke_key
 from matrix.configs.secrets import Sealer
 from matrix.configs.store import ConfigStore
@@ -357,31 +356,39 @@ async def test_sql_is_only_a_text(owner: httpx.AsyncClient) -> None:
 
 
 async def test_who_asks_too_often_waits(matrix_database: TestDatabase) -> None:
-    async with api(matrix_database.url, rates=Rates(requests=6, failures=2)) as opened:
+    async with api(matrix_database.url, rates=Rates(per_key=1, per_address=2)) as opened:
         async with opened.client("read") as client:
             assert (await client.get("/configs")).status_code == 200
             answer = await client.get("/configs")
             problem(answer, 429, "too-many-requests")
-            assert 1 <= int(answer.headers["retry-after"]) <= 10
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
+        async with opened.client("write") as other:
+            assert (await other.get("/configs")).status_code == 200
         async with opened.client(key="wrong") as client:
             codes = [(await client.get("/configs")).status_code for _ in range(3)]
             assert codes == [401, 401, 429]
 
 
-def test_a_bucket_fills_again_and_forgets_who_is_gone() -> None:
-    moment = [0.0]
-    buckets = Buckets(60, 2, clock=lambda: moment[0])
-    assert [buckets.take("a") for _ in range(3)] == [0, 0, pytest.approx(1)]
-    moment[0] = 1
-    assert buckets.take("a") == 0
-    for number in range(10_050):
-        buckets.take(str(number))
-    assert buckets.take("a") > 0 or len(vars(buckets)["_buckets"]) <= 10_000
+@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+async def test_what_asks_for_no_key_has_a_rate_for_each_address(matrix_database: TestDatabase, path: str) -> None:
+    async with api(matrix_database.url, rates=Rates(per_address=2)) as opened:
+
+        async def asked(address: str) -> int:
+            async with opened.client(key="", address=address) as client:
+                return (await client.get(path)).status_code
+
+        assert [await asked("192.0.2.1") for _ in range(3)] == [200, 200, 429]
+        assert await asked("192.0.2.2") == 200
+        assert await asked("::ffff:192.0.2.1") == 429
+        neighbours = ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"]
+        assert [await asked(each) for each in neighbours] == [200, 200, 429]
+        assert await asked("2001:db8:0:1::1") == 200
 
 
 async def test_health_asks_for_no_key_and_metrics_for_one(served: Api, owner: httpx.AsyncClient) -> None:
     async with served.client(key="") as client:
         assert (await client.get("/health")).json() == {"status": "ok"}
+        problem(await client.get("/health?verbose=1"), 400, "invalid-request")
     answer = await owner.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'agent_matrix_configs_servers{store="new"} 0' in answer.text
@@ -391,7 +398,12 @@ async def test_the_document_names_every_answer(owner: httpx.AsyncClient) -> None
     document = (await owner.get("/openapi.json")).json()
     assert "422" not in str(document["paths"])
     assert set(document["paths"]["/api/v1/mcp/configs/{name}"]) == {"get", "put", "delete"}
-    schema = document["components"]["schemas"]["ServerConfig"]
-    assert "legacy" not in schema["properties"]
+    schemas = document["components"]["schemas"]
+    assert "legacy" not in schemas["SentConfig"]["properties"]
+    assert {"ServerConfig", "ConfigPage", "AuditPage", "Problem"} <= set(schemas)
+    created = document["paths"]["/api/v1/mcp/configs"]["post"]["responses"]
+    assert set(created) == {"201", "400", "401", "403", "408", "409", "413", "414", "415", "429", "431", "503"}
+    assert set(created["409"]["content"]) == {"application/problem+json"}
+    assert set(created["201"]["headers"]) == {"ETag", "Location"}
     for path in ("/docs", "/redoc"):
         problem(await owner.get(f"http://api{path}"), 404, "not-found")

@@ -13,7 +13,7 @@ from matrix.configs.model import (
     MAX_DEPTH,
     InvalidConfig,
     ServerConfig,
-    ToolFilter,
+    ToolSelection,
     canonical,
     fingerprint,
     leaves,
@@ -112,10 +112,15 @@ def test_a_server_is_for_those_that_it_names_exactly(agents: Any, agent: str, ex
 def test_exclude_wins_and_a_missing_include_is_everything(
     tools: dict[str, Any], allowed: list[str], refused: list[str]
 ) -> None:
-    made = ToolFilter.model_validate(tools)
+    made = ToolSelection.model_validate(tools)
     assert [each for each in [*allowed, *refused] if made.allows(each)] == allowed
 
 
 def test_a_filter_has_no_other_keys() -> None:
     with pytest.raises(ValidationError, match="only"):
-        ToolFilter.model_validate({"only": ["a"]})
+        ToolSelection.model_validate({"only": ["a"]})
+
+
+def test_a_star_in_the_midst_of_a_tools_name_is_refused_and_named() -> None:
+    with pytest.raises(InvalidConfig, match=r"tools.exclude: 'a\*b' has a \* before its end"):
+        ServerConfig.read({**STDIO, "tools": {"exclude": ["a*b"]}})

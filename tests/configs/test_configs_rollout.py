@@ -21,7 +21,8 @@ from matrix.configs.rollout.modes import (
     record_read,
     set_mode,
 )
-from matrix.configs.rollout.status import Status, as_prometheus, as_text, read_status
+from matrix.configs.rollout.prometheus import as_prometheus
+from matrix.configs.rollout.status import Status, as_text, read_status
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError

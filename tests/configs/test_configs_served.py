@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -28,8 +29,8 @@ from tests.configs.configs_migration_helpers import KEY
 
 CHECKS = """
 [checks.positive_data_acceptance]
-# The security policy refuses what no schema can describe; a name may be unknown, taken, or changed.
-expected-statuses = ["2xx", 400, 401, 403, 404, 409, 412]
+# The security policy refuses what no schema can describe; a name may be unknown, taken, or changed; a state known.
+expected-statuses = ["2xx", 304, 400, 401, 403, 404, 409, 412]
 """
 
 
@@ -95,6 +96,29 @@ def test_a_signal_ends_it_without_a_traceback(matrix_database: TestDatabase, num
         process.send_signal(number)
         assert process.stderr.read() == ""
         assert process.wait() == 0
+
+
+def test_what_is_no_http_and_a_head_without_end_are_problems_too(matrix_database: TestDatabase) -> None:
+    if matrix_database.kind != "sqlite":
+        pytest.skip("the same server on both")
+
+    def sent(address: str, data: bytes) -> tuple[bytes, dict[str, Any]]:
+        url = httpx.URL(address)
+        with socket.create_connection((url.host, url.port or 0), 60) as connection:
+            connection.sendall(data)
+            head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+        assert b"content-type: application/problem+json" in head.lower()
+        return head.splitlines()[0], json.loads(body)
+
+    with serving(matrix_database.url) as (address, _):
+        endless = b"GET /api/v1/mcp/health?"
+        status, body = sent(address, endless.ljust(65537, b"a"))
+        assert (status.split()[1], body["type"]) == (b"431", "urn:agent-matrix:problem:headers-too-large")
+        status, body = sent(address, b"nonsense\r\n\r\n")
+        assert (status.split()[1], body["type"]) == (b"400", "urn:agent-matrix:problem:no-http")
+        whole = endless.ljust(60_000, b"a") + b" HTTP/1.1\r\nhost: x\r\n\r\n"
+        status, body = sent(address, whole)
+        assert (status.split()[1], body["type"]) == (b"414", "urn:agent-matrix:problem:uri-too-long")
 
 
 def test_what_keeps_it_from_starting_is_one_sentence(

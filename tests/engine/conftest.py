@@ -9,10 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from matrix.adapters.callable import CallableInstance
-from matrix.engine.cell import Setting, execute
-from matrix.lab.lab import Lab, Wanted
+from matrix.engine.cell import execute
+from matrix.engine.verbs import Setting
+from matrix.lab.lab import Lab
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
 from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
-from matrix.registry.discovery import load_stub
 from tests.engine.questions import HANG
 
 
@@ -33,17 +35,17 @@ def put(lab):
 
         capability = Capability("test.question", "It works.", "", Severity.CORE, check, servers)
         capability = replace(capability, deadline=deadline)
-        cell = Cell("tiny", "test.question", "+".join(servers), transport, STATEFUL)
+        cell = Cell("tiny", "test.question", servers, transport, STATEFUL)
         setting = Setting(
             lab,
             Agent("tiny", "this test", target="tiny:agent"),
             start or started,
-            wanted or (lambda *_: [Wanted(name, load_stub(name)) for name in servers]),
+            wanted or (lambda *_: [ServerSpec(name, StubServer(load_stub(name))) for name in servers]),
             lambda *_: (),
         )
         outcome, evidence = await execute(cell, capability, setting, next(numbers))
         assert (outcome.cell, outcome.attempts) == (cell, (outcome.verdict,))
-        assert (evidence["verdict"], evidence["reason"]) == (outcome.verdict, outcome.reason)
+        assert evidence["cell"] == cell.id
         assert json.loads(json.dumps(evidence, ensure_ascii=False).encode()) == evidence
         return SimpleNamespace(told=(outcome.verdict, outcome.reason), outcome=outcome, evidence=evidence)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matrix.capabilities.verbs import expect
-from matrix.lab.model.script import call
+from matrix.lab.script import call
 
 HANG = 60
 """Seconds after which a question is given up; nothing comes near."""

@@ -9,11 +9,11 @@ import pytest
 from matrix.adapters.base import CannotStart
 from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
-from matrix.capabilities.verbs import ServerFault, Unsupported, expect
+from matrix.capabilities.verbs import Unsupported, expect
 from matrix.engine import cell as engine
-from matrix.lab.lab import Wanted
-from matrix.lab.model.script import call
-from matrix.lab.servers.attachment import Stub
+from matrix.errors import ServerFault
+from matrix.lab.script import call
+from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.model import Verdict
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
 from tests.engine.questions import HANG, raising, round_trip
@@ -192,7 +192,7 @@ async def test_a_stub_that_crashes_on_its_own_is_our_fault_and_no_agents(put, tr
         expect(run.result("crash") == "fine", "the agent lost the result")
 
     def wanted(*_):
-        return [Wanted("crashing", Stub("crashing", crashing, Room, STDERR))]
+        return [ServerSpec("crashing", StubServer(Stub("crashing", crashing, Room, STDERR)))]
 
     cell = await put(check, control, transport=transport, wanted=wanted)
     assert cell.told == (Verdict.ERRORED, "lab fault: the stub crashing ended by Crash: boom")

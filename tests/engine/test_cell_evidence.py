@@ -8,10 +8,10 @@ import pytest
 
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import expect
-from matrix.lab.lab import Wanted
-from matrix.lab.model.script import call
+from matrix.lab.script import call
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
 from matrix.model import Verdict
-from matrix.registry.discovery import load_stub
 from tests.engine.questions import raising, round_trip
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,6 @@ async def test_the_evidence_holds_what_the_three_witnesses_saw(put):
     assert nonce in run["prompt"]
     assert cell.evidence["cell"] == "tiny::test.question::echo[stdio,2025-11-25]"
     assert cell.evidence["question"] == "It works."
-    assert cell.evidence["cell"] in cell.evidence["reproduce"]
 
 
 async def test_the_evidence_of_a_run_that_raised_is_kept_too(put):
@@ -52,11 +51,11 @@ async def test_headers_and_variables_that_are_secret_are_not_in_the_evidence(put
     headers = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": SECRET, "X-Plain": "kept"}
 
     def over_http(*_):
-        return [Wanted("echo", load_stub("echo"), headers=headers)]
+        return [ServerSpec("echo", StubServer(load_stub("echo")), headers=headers)]
 
     def over_stdio(*_):
         env = {"SOME_API_KEY": SECRET, "DATABASE_URL": f"postgres://me:{SECRET}@db"}
-        return [Wanted("echo", load_stub("echo"), env=env)]
+        return [ServerSpec("echo", StubServer(load_stub("echo")), env=env)]
 
     http = await put(round_trip, control, transport="http", wanted=over_http)
     stdio = await put(round_trip, control, wanted=over_stdio)

@@ -10,7 +10,8 @@ import pytest
 
 from matrix.engine import entry, local
 from matrix.engine.local import Options
-from matrix.model import STATEFUL, Outcome, Verdict
+from matrix.model import STATEFUL, Verdict
+from matrix.outcome import Outcome
 from tests.saboteurs import hostile
 from tests.saboteurs.running import CAPABILITIES, REPOSITORY, planned, ran, red
 from tests.saboteurs.saboteur import registered

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matrix.results.files import published_lines
 
-from matrix.engine.run import Request, RunResult, blame_control, exit_code, run
+from matrix.engine.run import Request, RunResult, blame_control, run
 from matrix.errors import ConfigurationError, UsageError
 from matrix.events import Event, Finished
-from matrix.model import STATEFUL, Matrix, Outcome, Plan, Verdict
+from matrix.model import STATEFUL, Plan, Verdict
+from matrix.outcome import Matrix, Outcome
 from matrix.plan import Filters
 from matrix.results.baseline import Entry
-from matrix.results.files import published_lines, read_evidence, read_matrix
+from matrix.results.judgement import exit_code
+from matrix.results.reading import read_evidence, read_matrix
 from tests.samples import outcome
 
 QUESTION = Filters(capabilities=("invoke.round-trip",), transports=("stdio",), revisions=(STATEFUL,))

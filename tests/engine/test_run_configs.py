@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from matrix.stored import unchanged
 
 from matrix.configs.database import Database
 from matrix.configs.model import ServerConfig
@@ -22,12 +23,12 @@ from matrix.configs.store import ConfigStore
 from matrix.engine.run import OUR_FAULT, Request, RunResult, run
 from matrix.errors import UsageError
 from matrix.events import Event
-from matrix.model import Matrix, Outcome, Plan
+from matrix.model import Plan
+from matrix.outcome import Matrix, Outcome
 from matrix.plan import Filters
 from matrix.redaction import MASK
-from matrix.results.files import read_evidence, read_matrix
+from matrix.results.reading import read_evidence, read_matrix
 from matrix.results.schema import schema
-from matrix.stored import unchanged
 from tests.store_server import serving
 
 REPOSITORY = Path(__file__).parents[1]

@@ -17,10 +17,11 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from matrix.lab.lab import Wanted
+from matrix.lab.records import ProcessEventKind
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
 from matrix.lab.trace import Trace
-from matrix.model import REVISIONS, STATEFUL, STATELESS, TRANSPORTS
-from matrix.registry.discovery import load_stub
+from matrix.model import REVISIONS, STATEFUL, STATELESS, Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -32,9 +33,9 @@ HANG = 60
 
 WAYS = [
     (transport, revision)
-    for transport in TRANSPORTS
+    for transport in Transport
     for revision in REVISIONS
-    if transport != "sse" or revision != STATELESS
+    if transport is not Transport.SSE or revision != STATELESS
 ]
 """Every transport with every revision that it has."""
 
@@ -57,7 +58,8 @@ class Attached:
 
     def happened(self, event: str, session: str | None = None) -> list[Any]:
         """Return what happened to processes, by kind."""
-        return [each for each in self.trace.processes if each.event == event and session in {None, each.session}]
+        events = self.trace.process_events(ProcessEventKind(event))
+        return [each for each in events if session in {None, each.session}]
 
 
 @asynccontextmanager
@@ -66,9 +68,9 @@ async def attached(
 ) -> AsyncIterator[Attached]:
     """Attach stubs to a cell of this key; `name=stub` gives a stub a name that is not its own."""
     names = {**{stub: stub for stub in stubs}, **more}
-    wanted = [Wanted(name, load_stub(stub)) for name, stub in names.items()]
+    servers = [ServerSpec(name, StubServer(load_stub(stub))) for name, stub in names.items()]
     trace = Trace()
-    entries = await lab.call(lab.open(key, trace, wanted, transport, revision))
+    entries = await lab.call(lab.open(key, trace, servers, Transport(transport), revision))
     try:
         yield Attached(lab, trace, entries)
     finally:
@@ -175,7 +177,7 @@ def python(code: str) -> list[str]:
 
 
 class Line:
-    """A process that speaks lines of JSON: the pump, as the client that has started it sees it."""
+    """A process that speaks lines of JSON: the stdio bridge, as the client that has started it sees it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -222,8 +224,8 @@ async def started(*argv: str, **options: Any) -> AsyncIterator[Line]:
 
 
 @asynccontextmanager
-async def pumping(entry: Mapping[str, Any]) -> AsyncIterator[Line]:
-    """Start the pump of a stdio entry."""
+async def bridging(entry: Mapping[str, Any]) -> AsyncIterator[Line]:
+    """Start the bridge of a stdio entry."""
     async with started(entry["command"], *entry["args"], env=entry["env"], cwd=entry["cwd"]) as line:
         yield line
 

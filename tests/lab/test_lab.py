@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import time
+from http.client import HTTPConnection
 
 import httpx2
 import pytest
@@ -13,6 +16,7 @@ from matrix.lab.lab import Lab
 from matrix.model import STATEFUL, STATELESS
 from mcp_stubs.content import UNICODE_TEXT, large_text
 from tests.lab.bench import (
+    HANG,
     HTTP_HEADERS,
     INITIALIZE,
     WAYS,
@@ -97,8 +101,8 @@ async def test_the_process_of_a_stdio_server_is_recorded_from_start_to_end(lab):
         assert await cell.ended()
     (ended,) = cell.happened("ended")
     assert (ended.session, ended.pid, ended.detail) == ("echo#1", process.pid, "0")
-    assert json.loads(process.detail)["cwd"].startswith(str(lab.folder))
-    assert "PATH" in json.loads(process.detail)["env"]
+    assert process.cwd.startswith(str(lab.folder))
+    assert "PATH" in process.env
 
 
 @ONE_WAY_EACH
@@ -217,6 +221,27 @@ async def test_every_character_passes_both_ways(lab, transport, revision):
             assert text_of(await client.call_tool("echo", {"text": awkward})) == awkward
     (call,) = cell.trace.calls("echo")
     assert (call.arguments["text"], call.result["content"][0]["text"]) == (awkward, awkward)
+
+
+async def test_an_idle_connection_is_still_open_after_an_hour(lab):
+    with contextlib.closing(HTTPConnection("127.0.0.1", lab.port, timeout=HANG)) as connection:
+
+        def answered():
+            connection.request("GET", "/site/page/x1")
+            return connection.getresponse().read()
+
+        first = await asyncio.to_thread(answered)
+        used = connection.sock
+        await lab.call(an_hour_later(lab._loop))
+        assert await asyncio.to_thread(answered) == first
+        assert connection.sock is used
+
+
+async def an_hour_later(loop):
+    """Put the loop's clock on; what is due by then is done when this returns."""
+    loop.time = lambda: time.monotonic() + 3600
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def test_a_lab_leaves_neither_folder_nor_thread():

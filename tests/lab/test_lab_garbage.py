@@ -6,7 +6,7 @@ import anyio
 import httpx2
 import pytest
 
-from tests.lab.bench import HANG, answer_in, attached, open_session, pumping, text_of, tools_call
+from tests.lab.bench import HANG, answer_in, attached, bridging, open_session, text_of, tools_call
 
 pytestmark = pytest.mark.anyio
 
@@ -60,13 +60,13 @@ MALFORMED = [
 
 @pytest.mark.parametrize("line", MALFORMED)
 async def test_a_malformed_message_over_stdio_is_recorded_and_the_session_goes_on(lab, line):
-    async with attached(lab, "echo") as cell, pumping(cell.entries["echo"]) as pump:
-        await pump.shake_hands()
-        await pump.send(line, tools_call(1, "echo", text="x"))
-        answers = [await pump.read()]
+    async with attached(lab, "echo") as cell, bridging(cell.entries["echo"]) as bridge:
+        await bridge.shake_hands()
+        await bridge.send(line, tools_call(1, "echo", text="x"))
+        answers = [await bridge.read()]
         while answers[-1].get("id") != 1:
-            answers.append(await pump.read())
-        assert (await pump.end())[0] == 0
+            answers.append(await bridge.read())
+        assert (await bridge.end())[0] == 0
         assert await cell.ended()
         assert answers[-1]["result"]["content"][0]["text"] == "x"
         assert cell.trace.calls()[-1].result == answers[-1]["result"]

@@ -11,11 +11,11 @@ import httpx2
 import pytest
 from mcp import MCPError
 
-from matrix.lab.lab import Wanted
-from matrix.lab.model.script import Script, say
-from matrix.lab.servers.attachment import Stub
+from matrix.lab.records import ProcessEventKind
+from matrix.lab.script import Script, say
+from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.lab.trace import Trace
-from matrix.model import STATEFUL
+from matrix.model import STATEFUL, Transport
 from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
 from mcp_stubs.noisy import FLOOD
 from tests.lab.bench import (
@@ -25,8 +25,8 @@ from tests.lab.bench import (
     INITIALIZED,
     answer_in,
     attached,
+    bridging,
     open_session,
-    pumping,
     python,
     started,
     text_of,
@@ -46,7 +46,7 @@ async def echoes(cell, name="echo"):
 
 async def test_a_server_that_is_dead_on_arrival_exits_with_its_code_and_its_last_words(lab):
     async with attached(lab, "dying", "echo") as cell:
-        async with pumping(cell.entries["dying"]) as dying:
+        async with bridging(cell.entries["dying"]) as dying:
             assert await dying.end() == (3, b"", b"dying: cannot start: no such database\n")
         assert await cell.ended()
         assert await echoes(cell)
@@ -92,7 +92,7 @@ async def test_a_dead_http_server_is_answered_for_as_by_a_gateway(lab):
 
 async def test_a_stdio_server_that_has_died_can_be_started_again(lab):
     async with attached(lab, "mortal") as cell:
-        async with pumping(cell.entries["mortal"]) as line:
+        async with bridging(cell.entries["mortal"]) as line:
             await line.shake_hands()
             await line.send(tools_call(1, "die"))
             assert (await line.read(), await line.gone()) == (None, 1)
@@ -122,14 +122,14 @@ def chatty(name, room):
 
 async def test_what_a_stub_writes_in_pieces_reaches_the_client_in_lines(lab):
     trace = Trace()
-    wanted = [Wanted("chatty", Stub("chatty", chatty, Room, STDERR))]
-    entries = await lab.call(lab.open("c0", trace, wanted, "stdio", STATEFUL))
-    async with pumping(entries["chatty"]) as line:
+    servers = [ServerSpec("chatty", StubServer(Stub("chatty", chatty, Room, STDERR)))]
+    entries = await lab.call(lab.open("c0", trace, servers, Transport.STDIO, STATEFUL))
+    async with bridging(entries["chatty"]) as line:
         await line.shake_hands()
         await line.send(tools_call(1, "shout"))
         assert (await line.read())["id"] == 1
         assert (await line.end())[2].decode() == "one \u2028 line 3\nbegun\n"
-    assert [each.detail for each in trace.processes if each.event == "stderr"] == ["one \u2028 line 3", "begun"]
+    assert [each.detail for each in trace.process_events(ProcessEventKind.STDERR)] == ["one \u2028 line 3", "begun"]
     await lab.call(lab.close("c0"))
 
 
@@ -173,7 +173,7 @@ async def test_a_client_that_is_killed_in_mid_call_leaves_the_lab_serving_the_ot
     assert not cell.trace.notes
 
 
-async def test_closing_a_cell_ends_the_pumps_that_an_agent_left_behind(lab):
+async def test_closing_a_cell_ends_the_bridges_that_an_agent_left_behind(lab):
     async with attached(lab, "slow", "echo") as cell:
         left = [await asyncio.create_subprocess_exec(*argv_of(cell.entries[name]), **PIPES) for name in cell.entries]
         assert await cell.trace.until(lambda: len(cell.happened("started")) == 2, HANG)
@@ -183,11 +183,11 @@ async def test_closing_a_cell_ends_the_pumps_that_an_agent_left_behind(lab):
         assert process.returncode == 0
 
 
-async def test_a_pump_of_a_cell_that_has_ended_says_so(lab):
+async def test_a_bridge_of_a_cell_that_has_ended_says_so(lab):
     async with attached(lab, "echo") as cell:
         entry = cell.entries["echo"]
         entry = {**entry, "cwd": str(lab.folder)}
-    async with pumping(entry) as line:
+    async with bridging(entry) as line:
         assert await line.end() == (4, b"", b"this cell has ended\n")
 
 
@@ -214,12 +214,12 @@ async def test_an_agent_that_blocks_its_loop_still_finds_its_servers_and_its_mod
             question = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
             told = http.post(f"{lab.model_url(conversation)}/v1/chat/completions", json=question).json()
         lines = b"".join(json.dumps(each).encode() + b"\n" for each in (INITIALIZE, INITIALIZED))
-        pump = subprocess.run(  # noqa: ASYNC221 - it is to block
+        bridge = subprocess.run(  # noqa: ASYNC221 - it is to block
             argv_of(piped.entries["echo"]), input=lines, capture_output=True, timeout=HANG, check=True
         )
     assert called["result"]["content"][0]["text"] == "x"
     assert told["choices"][0]["message"]["content"] == "hello"
-    assert json.loads(pump.stdout)["result"]["serverInfo"]["name"] == "echo"
+    assert json.loads(bridge.stdout)["result"]["serverInfo"]["name"] == "echo"
 
 
 PIPES = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}

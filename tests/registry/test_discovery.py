@@ -11,7 +11,8 @@ from textwrap import dedent
 import pytest
 
 from matrix.errors import ConfigurationError
-from matrix.model import CONTROL, Agent, Outcome, Verdict
+from matrix.model import CONTROL, Agent, Verdict
+from matrix.outcome import Outcome
 from matrix.registry.discovery import Broken, find_agents, load, registration_name
 from tests.row_helpers import asked, tiny_argv, told
 

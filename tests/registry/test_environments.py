@@ -14,14 +14,7 @@ from pathlib import Path
 import pytest
 
 from matrix.registry import environments
-from matrix.registry.environments import (
-    EnvironmentSpec,
-    EnvironmentUnavailable,
-    available,
-    bin_path,
-    ensure,
-    installed,
-)
+from matrix.registry.environments import EnvironmentSpec, EnvironmentUnavailable, available, bin_path, ensure, installed
 
 REPOSITORY = Path(__file__).parents[2]
 NPM = shutil.which("npm")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from matrix.model import CONTROL, STATELESS, Matrix, Severity, Verdict
+from matrix.model import CONTROL, STATELESS, Severity, Verdict
+from matrix.outcome import Blame, Matrix
 from matrix.results.baseline import Entry
-from matrix.results.files import sorted_matrix
-from tests.samples import outcome
+from tests.samples import header, outcome
 
 SEVERITIES = {
     "concurrency.fan-out": Severity.EXPECTED,
@@ -16,15 +16,22 @@ SEVERITIES = {
     "real.probe": Severity.CORE,
     "transport.headers": Severity.OPTIONAL,
 }
-HEADER = {
-    "created": "2026-11-20T10:00:00+00:00",
-    "python": "3.12.1",
-    "packages": {"pydantic-ai-slim": "2.68.0", "mcp": "2.3.0"},
-    "pins": {"cli": ["cli-agent==1.0"]},
-    "planned": 19,
-}
-EMPTY = Matrix({}, ())
+HEADER = header(
+    SEVERITIES,
+    created="2026-11-20T10:00:00+00:00",
+    python="3.12.1",
+    packages={"pydantic-ai-slim": "2.68.0", "mcp": "2.3.0"},
+    pins={"cli": ("cli-agent==1.0",)},
+    planned=19,
+)
+EMPTY = Matrix(header(), ())
 STALE = (Entry("stan::invoke.unicode::*[*]", Verdict.FAILED, "it used to lose them"),)
+
+
+def sorted_matrix(matrix: Matrix) -> Matrix:
+    return matrix.in_order()
+
+
 MIXED = sorted_matrix(
     Matrix(
         HEADER,
@@ -73,7 +80,12 @@ def red_control() -> Matrix:
                 for agent in (CONTROL, "sofia", "stan")
                 for each in (
                     outcome(f"{agent}::invoke.round-trip"),
-                    outcome(f"{agent}::invoke.unicode", "errored", why),
+                    outcome(
+                        f"{agent}::invoke.unicode",
+                        "errored",
+                        why,
+                        blamed_on=Blame.SERVER if agent == CONTROL else Blame.CONTROL,
+                    ),
                 )
             ),
         )

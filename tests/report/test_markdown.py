@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from matrix.model import Matrix
+from matrix.outcome import Matrix
 from matrix.report import markdown
 from tests.conftest import Snapshot
-from tests.report.report_samples import EMPTY, MIXED, SEVERITIES, broken_row, crowd, red_control
-from tests.samples import outcome
+from tests.report.report_samples import EMPTY, HEADER, MIXED, broken_row, crowd, red_control
+from tests.samples import header, outcome
 
 
 def cells(row: str) -> list[str]:
@@ -18,34 +18,34 @@ def cells(row: str) -> list[str]:
 
 
 def reason_row(reason: str, agent: str = "stan") -> list[str]:
-    page = markdown.render(Matrix({}, (outcome(f"{agent}::invoke.unicode", "failed", reason),)), SEVERITIES)
+    page = markdown.render(Matrix(HEADER, (outcome(f"{agent}::invoke.unicode", "failed", reason),)))
     return cells(page.rstrip().splitlines()[-1])
 
 
 def test_the_page_has_the_table_the_capabilities_and_what_is_not_green(snapshot: Snapshot) -> None:
-    snapshot("markdown_mixed.md", markdown.render(MIXED, SEVERITIES))
+    snapshot("markdown_mixed.md", markdown.render(MIXED))
 
 
 def test_an_empty_matrix_makes_a_page(snapshot: Snapshot) -> None:
-    snapshot("markdown_empty.md", markdown.render(EMPTY, {}))
+    snapshot("markdown_empty.md", markdown.render(EMPTY))
 
 
 def test_a_registration_that_cannot_be_loaded_is_told_once(snapshot: Snapshot) -> None:
-    snapshot("markdown_broken_row.md", markdown.render(broken_row(), SEVERITIES))
+    snapshot("markdown_broken_row.md", markdown.render(broken_row()))
 
 
 def test_a_red_control_is_told_once(snapshot: Snapshot) -> None:
-    snapshot("markdown_red_control.md", markdown.render(red_control(), SEVERITIES))
+    snapshot("markdown_red_control.md", markdown.render(red_control()))
 
 
 def test_all_green_has_no_section_about_what_is_not() -> None:
-    assert "## Not green" not in markdown.render(Matrix({}, (outcome("stan::invoke.unicode"),)), SEVERITIES)
+    assert "## Not green" not in markdown.render(Matrix(HEADER, (outcome("stan::invoke.unicode"),)))
 
 
 def test_an_interrupted_run_says_so() -> None:
-    cut = Matrix({"planned": 3}, (outcome("stan::invoke.unicode"),), complete=False)
-    assert "**Interrupted: 2 cells were not asked.**" in markdown.render(cut, SEVERITIES)
-    assert "Interrupted" not in markdown.render(MIXED, SEVERITIES)
+    cut = Matrix(header(planned=3), (outcome("stan::invoke.unicode"),), complete=False)
+    assert "**Interrupted: 2 cells were not asked.**" in markdown.render(cut)
+    assert "Interrupted" not in markdown.render(MIXED)
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,22 @@ def test_a_reason_stays_inside_of_its_cell_as_it_is(reason: str, read: str) -> N
 
 def test_an_agent_that_is_called_like_a_number_keeps_its_name() -> None:
     assert reason_row("lost", agent="1e5")[1] == "1e5"
-    assert "| 1e5 " in markdown.render(Matrix({}, (outcome("1e5::invoke.unicode"),)), {})
+    assert "| 1e5 " in markdown.render(Matrix(HEADER, (outcome("1e5::invoke.unicode"),)))
 
 
 def test_every_row_of_a_table_has_as_many_cells_as_its_heading() -> None:
-    for block in markdown.render(MIXED, SEVERITIES).split("\n\n"):
+    for block in markdown.render(MIXED).split("\n\n"):
         rows = [cells(line) for line in block.splitlines() if line.startswith("|")]
         assert len({len(row) for row in rows}) <= 1
 
 
 def test_the_page_of_twelve_agents_is_small_enough_for_a_step_summary() -> None:
-    assert len(markdown.render(crowd(), SEVERITIES).encode()) < 1024 * 1024
+    assert len(markdown.render(crowd()).encode()) < 1024 * 1024
 
 
 def test_the_page_does_not_depend_on_the_order_of_the_outcomes() -> None:
     turned = Matrix(MIXED.header, MIXED.outcomes[::-1])
-    assert cells_of(markdown.render(turned, SEVERITIES)) == cells_of(markdown.render(MIXED, SEVERITIES))
+    assert cells_of(markdown.render(turned)) == cells_of(markdown.render(MIXED))
 
 
 def cells_of(page: str) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from matrix.events import Finished, Started
-from matrix.model import Outcome, Plan, Planned
+from matrix.model import Plan, Planned
+from matrix.outcome import Outcome
 from matrix.report.progress import LiveProgress, PlainProgress
 from tests.conftest import Snapshot
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub

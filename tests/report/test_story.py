@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
-from matrix.report.story import LINE, tell
+from matrix.model import Verdict
+from matrix.outcome import Blame
+from matrix.report.story import LINE, listing, tell
 from tests.conftest import Snapshot
+from tests.samples import outcome
 
+OUTCOME = outcome(
+    "stan::invoke.round-trip::echo[stdio,2025-11-25]", "failed", "the model was not shown what the server returned"
+)
 TOKEN = "8f3a|1e5\n漢字"
 EVIDENCE: dict[str, Any] = {
     "cell": "stan::invoke.round-trip::echo[stdio,2025-11-25]",
     "question": "The model's arguments reach the server and the result reaches the model, exactly.",
-    "verdict": "failed",
-    "reason": "the model was not shown what the server returned",
-    "reproduce": "python -m matrix run --cell 'stan::invoke.round-trip::echo[stdio,2025-11-25]'",
     "model": [
         {
             "at": 0.25,
@@ -85,27 +89,54 @@ EVIDENCE: dict[str, Any] = {
         ],
     },
     "agent": [{"at": 0.8, "run": 1, "error": None, "answer": "done"}],
-    "notes": ["the server was asked to end"],
+    "notes": [{"kind": "server-fault", "text": "the server was asked to end"}],
 }
 
 
 def changed(**changes: Any) -> str:
-    return tell({**deepcopy(EVIDENCE), **changes})
+    return tell(OUTCOME, {**deepcopy(EVIDENCE), **changes})
 
 
 def test_a_cell_is_told_in_the_order_in_which_it_happened(snapshot: Snapshot) -> None:
-    snapshot("story.txt", tell(EVIDENCE) + "\n")
+    snapshot("story.txt", tell(OUTCOME, EVIDENCE) + "\n")
 
 
 def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: Snapshot) -> None:
     nothing = {"frames": [], "http": [], "processes": []}
-    text = changed(model=[], server=nothing, agent=[], notes=[], verdict="passed", reason="")
-    snapshot("story_empty.txt", text + "\n")
+    evidence = {**EVIDENCE, "model": [], "server": nothing, "agent": [], "notes": []}
+    snapshot("story_empty.txt", tell(outcome(OUTCOME.cell.id), evidence) + "\n")
+
+
+def test_the_notes_of_evidence_from_before_they_had_kinds_are_told_as_well() -> None:
+    assert changed(notes=["the server was asked to end"]) == tell(OUTCOME, EVIDENCE)
 
 
 def test_why_a_verdict_was_expected_is_told() -> None:
-    assert "\nexpected by the baseline: a known limit\nagain: " in tell(EVIDENCE, "a known limit")
-    assert "expected by" not in tell(EVIDENCE)
+    known = replace(OUTCOME, expected="a known limit")
+    assert "\nexpected by the baseline: a known limit\nagain: " in tell(known, EVIDENCE)
+    assert "expected by" not in tell(OUTCOME, EVIDENCE)
+
+
+def test_the_verdict_of_each_attempt_is_told_where_there_were_several() -> None:
+    flaky = replace(OUTCOME, verdict=Verdict.FLAKY, attempts=(Verdict.PASSED, Verdict.FAILED))
+    assert "\nattempts: passed, failed\n" in tell(flaky, EVIDENCE)
+    assert "attempts" not in tell(OUTCOME, EVIDENCE)
+
+
+def test_a_story_says_what_the_outcome_says_whatever_an_older_evidence_file_says() -> None:
+    void = OUTCOME.errored("the control is failed here: the stub died", Blame.CONTROL)
+    text = tell(void, {**EVIDENCE, "verdict": "failed", "reason": "it was lost"})
+    assert "\nerrored (the control is red): the control is failed here: the stub died\n" in text
+    assert "it was lost" not in text
+
+
+def test_several_cells_are_listed_failures_first() -> None:
+    cells = [outcome("a::b.c"), outcome("b::b.c", "skipped", "no key"), outcome("c::b.c", "failed", "it was lost")]
+    assert listing(cells).splitlines()[:3] == [
+        "failed   c::b.c::echo[http,2025-11-25]: it was lost",
+        "skipped  b::b.c::echo[http,2025-11-25]: no key",
+        "passed   a::b.c::echo[http,2025-11-25]",
+    ]
 
 
 def test_an_agent_that_raised_is_told() -> None:
@@ -118,14 +149,14 @@ def test_an_agent_that_said_nothing_is_told() -> None:
 
 
 def test_nothing_in_a_story_controls_the_terminal_or_breaks_a_line() -> None:
-    text = tell(EVIDENCE)
+    text = tell(OUTCOME, EVIDENCE)
     assert "\x1b" not in text
     assert "warning: \\x1b[31mred\\x1b[0m" in text
     assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_long_texts_are_cut_with_their_length_said() -> None:
-    assert f"is shown call_2: {'x' * LINE}… (500 characters)\n" in tell(EVIDENCE)
+    assert f"is shown call_2: {'x' * LINE}… (500 characters)\n" in tell(OUTCOME, EVIDENCE)
 
 
 def test_both_sides_of_a_session_number_their_own_requests() -> None:

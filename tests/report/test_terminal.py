@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from matrix.model import Matrix, Outcome, Severity, Verdict
+from matrix.model import Severity, Verdict
+from matrix.outcome import Blame, Matrix, Outcome
 from matrix.report import terminal
 from matrix.results.baseline import Entry
 from tests.conftest import Snapshot
-from tests.report.report_samples import EMPTY, MIXED, SEVERITIES, STALE, broken_row, crowd, red_control
+from tests.report.report_samples import EMPTY, HEADER, MIXED, STALE, broken_row, crowd, red_control
+from tests.samples import header
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[34]\d")
 
@@ -25,7 +27,7 @@ def shown(
     file = io.StringIO()
     colours = "standard" if is_terminal else "auto"
     console = Console(file=file, width=width, force_terminal=is_terminal, highlight=False, color_system=colours)
-    console.print(terminal.render(matrix, SEVERITIES, outdated, output=output), crop=False)
+    console.print(terminal.render(matrix, outdated, output=output), crop=False)
     return file.getvalue()
 
 
@@ -52,16 +54,16 @@ def test_a_red_control_is_told_once_and_nobody_else_is_blamed(snapshot: Snapshot
 
 
 def test_a_broken_row_is_told_once_also_where_the_control_is_red() -> None:
-    both = Matrix({}, (*broken_row().outcomes, *red_control().outcomes))
+    both = Matrix(HEADER, (*broken_row().outcomes, *red_control().outcomes))
     cell = both.outcomes[2].cell
-    blamed = Outcome(cell, Verdict.ERRORED, "the control is failed here: the stub died")
-    text = shown(Matrix({}, (*both.outcomes[:2], blamed, *both.outcomes[3:])))
+    blamed = Outcome(cell, Verdict.ERRORED, "the control is failed here: the stub died", Blame.CONTROL)
+    text = shown(Matrix(HEADER, (*both.outcomes[:2], blamed, *both.outcomes[3:])))
     assert text.count("no module named 'shop'") == 1
     assert text.count("the stub died") == 1
 
 
 def test_an_interrupted_run_says_how_much_was_not_asked() -> None:
-    cut = Matrix({"planned": 20}, MIXED.outcomes, complete=False)
+    cut = Matrix(header(planned=20), MIXED.outcomes, complete=False)
     assert f"(interrupted; {20 - len(MIXED.outcomes)} not asked)" in shown(cut)
 
 
@@ -76,7 +78,7 @@ def test_twelve_agents_fit_into_a_terminal_with_names_and_numbers_whole(snapshot
 
 def test_nothing_is_cut_off_where_there_is_no_terminal() -> None:
     reason = "a long reason " * 40
-    text = shown(Matrix({}, (Outcome(MIXED.outcomes[0].cell, Verdict.FAILED, reason.strip()),)), width=10_000)
+    text = shown(Matrix(HEADER, (Outcome(MIXED.outcomes[0].cell, Verdict.FAILED, reason.strip()),)), width=10_000)
     assert reason.strip() in text
 
 
@@ -95,7 +97,7 @@ def test_whatever_is_no_terminal_gets_no_escape_codes() -> None:
 
 def test_brackets_in_a_reason_are_no_markup() -> None:
     said = "the server saw [bold]x[/bold] and [/]"
-    assert said in shown(Matrix({}, (Outcome(MIXED.outcomes[0].cell, Verdict.FAILED, said),)))
+    assert said in shown(Matrix(HEADER, (Outcome(MIXED.outcomes[0].cell, Verdict.FAILED, said),)))
 
 
 @pytest.mark.parametrize("severity", list(Severity))
@@ -103,5 +105,5 @@ def test_the_severity_of_a_failure_is_said(severity: Severity) -> None:
     file = io.StringIO()
     failed = Outcome(MIXED.outcomes[0].cell, Verdict.FAILED, "lost")
     console = Console(file=file, width=200, highlight=False)
-    console.print(terminal.render(Matrix({}, (failed,)), {failed.cell.capability: severity}))
+    console.print(terminal.render(Matrix(header({failed.cell.capability: severity}), (failed,))))
     assert f"({severity.value}) on" in file.getvalue()

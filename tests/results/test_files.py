@@ -7,23 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matrix.results.files import merge_runs, publish, published_lines, severities, sorted_matrix
 
 from matrix.errors import ConfigurationError, UsageError
-from matrix.model import Matrix, Outcome, Severity, Verdict
-from matrix.results.files import (
-    ResultsWriter,
-    complete_lines,
-    merge_runs,
-    publish,
-    published_lines,
-    read_evidence,
-    read_matrix,
-    severities,
-    sorted_matrix,
-    write_complete,
-    write_merged,
-    write_page,
-)
+from matrix.model import Severity, Verdict
+from matrix.outcome import Matrix, Outcome
+from matrix.results.reading import read_evidence, read_matrix
+from matrix.results.writing import ResultsWriter, complete_lines, write_complete, write_merged, write_page
 from tests.samples import outcome
 
 HEADER: dict[str, Any] = {

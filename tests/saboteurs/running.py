@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from matrix.capabilities.registry import find_capabilities
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
-from matrix.model import STATEFUL, Agent, Capability, Cell, Outcome, Plan, Verdict
+from matrix.lab.servers.pinned import PinnedServers
+from matrix.model import STATEFUL, Agent, Capability, Cell, Plan, Verdict
+from matrix.outcome import Outcome
 from matrix.plan import make_plan
-from matrix.registry.discovery import find_agents, find_capabilities, find_servers, real_servers_file
+from matrix.registry.discovery import find_agents, find_stubs, real_servers_file
 from tests.saboteurs.saboteur import Saboteur
 
 REPOSITORY = Path(__file__).parents[2]
 CONTROL = next(each for each in find_agents(REPOSITORY / "tests" / "nowhere") if each.is_control)
+REAL = PinnedServers(real_servers_file())
 CAPABILITIES = {each.id: each for each in find_capabilities()}
 REAL_SERVER = "memory"
 """The real server that saboteurs meet: it is ready in a third of a second."""
@@ -40,7 +44,7 @@ def sabotaged(capability: str, saboteur: Saboteur) -> Plan:
 
 def planned(agents: Sequence[Agent], capabilities: Iterable[Capability], wanted: Callable[[Cell], bool]) -> Plan:
     """Plan the wanted cells."""
-    plan = make_plan(agents, list(capabilities), find_servers(real_servers_file()))
+    plan = make_plan(agents, list(capabilities), [*find_stubs(), *REAL.servers()])
     return replace(plan, cells=tuple(each for each in plan.cells if wanted(each.cell)))
 
 
@@ -53,7 +57,7 @@ def is_the_one(cell: Cell, capability: Capability, transport: str) -> bool:
 
 def ran(plan: Plan, options: Options | None = None) -> list[Outcome]:
     """Run a plan and return what its cells came to."""
-    engine = LocalEngine(plan, options or Options(real=real_servers_file()))
+    engine = LocalEngine(plan, options or Options(source=REAL))
     return [each.outcome for each in engine.run() if isinstance(each, Finished)]
 
 

@@ -111,7 +111,8 @@ def restore(url: str, file: Path) -> None:
 @click.option("--prometheus", is_flag=True, help="In Prometheus' text format.")
 def status(url: str, prometheus: bool) -> None:
     """Say where the move stands: migration, agents' modes, reads, differences, errors."""
-    from matrix.configs.rollout.status import as_prometheus, as_text, read_status  # noqa: PLC0415
+    from matrix.configs.rollout.prometheus import as_prometheus  # noqa: PLC0415
+    from matrix.configs.rollout.status import as_text, read_status  # noqa: PLC0415
 
     async def work(database: Database, _: Sealer) -> str:
         await database.check()

@@ -6,8 +6,8 @@ from fastapi import FastAPI
 
 from matrix.configs.api import documents, problems
 from matrix.configs.api.access import Gate, Rates
-from matrix.configs.api.limits import MAX_BODY, Guard
-from matrix.configs.api.routes import PREFIX, router
+from matrix.configs.api.guard import MAX_BODY, Guard
+from matrix.configs.api.routes import router
 from matrix.configs.database import Database
 from matrix.configs.policy import Policy
 from matrix.configs.secrets import Sealer
@@ -21,10 +21,9 @@ def create_app(
     app = FastAPI(
         title="Agent matrix: MCP server configs",
         version="1",
-        openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # a route of ours, with a rate
         redirect_slashes=False,
+        separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.gate = Gate(ConfigService(database, sealer, policy), rates or Rates())

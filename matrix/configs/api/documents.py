@@ -1,38 +1,21 @@
-"""What the OpenAPI document says beyond what FastAPI sees: bodies read by hand, every answer, every problem."""
+"""What the OpenAPI document says beyond FastAPI's models: headers, problems, and a config as the policy wants it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 
-from matrix.configs.api.problems import MEDIA_TYPE
+from matrix.configs.api import problems
 from matrix.configs.model import ServerConfig
 from matrix.configs.policy import Policy
 from matrix.json_access import mapping
 
-_CONFIG = {"$ref": "#/components/schemas/ServerConfig"}
-_PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_ALWAYS = (400, 401, 403, 429, 503)
-_OPEN = (400, 503)
-TEXT: Mapping[str, Any] = {"type": "string"}
-Responses = dict[int | str, dict[str, Any]]
-_ETAG = {"description": "The tag of this state, for If-Match and If-None-Match.", "schema": TEXT}
-
-TAG: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "If-Match",
-            "in": "header",
-            "required": False,
-            "description": "Do it only if the config still has one of these tags.",
-            "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9a-f]{1,64}")$'},
-        }
-    ]
-}
-EXAMPLE: dict[str, Any] = {
+_SENT = "SentConfig"
+_REFERENCE = "#/components/schemas/{model}"
+_EXAMPLE: Mapping[str, Any] = {
     "name": "linear",
     "server_type": "stdio",
     "command": ["python3", "-m", "linear_mcp"],
@@ -48,76 +31,54 @@ BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _CONFIG, "examples": {"linear": {"value": EXAMPLE}}},
+            "application/json": {
+                "schema": {"$ref": _REFERENCE.format(model=_SENT)},
+                "examples": {"linear": {"value": _EXAMPLE}},
+            }
         },
-    },
+    }
 }
-BODY_AND_TAG: dict[str, Any] = {**BODY, **TAG}
-
-PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": TEXT,
-        "title": TEXT,
-        "status": {"type": "integer"},
-        "detail": TEXT,
-        "errors": {"type": "array", "items": {"type": "object"}},
-    },
+"""The body of a route that reads it itself: only then nothing of it is read before the key is known."""
+_HEADERS = {
+    "ETag": "The tag of this state, for If-Match and If-None-Match.",
+    "Link": 'The next page, as rel="next".',
+    "Location": "Where the config is.",
 }
+_ALWAYS = (400, 414, 429, 431, 503)
+_WITH_KEY = (401, 403)
+
+Responses = dict[int | str, dict[str, Any]]
 
 
-HEALTH: dict[str, Any] = {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}}
-PAGE: dict[str, Any] = {
-    "type": "object",
-    "required": ["items", "next"],
-    "properties": {
-        "items": {"type": "array", "items": {"type": "object"}},
-        "next": {"type": ["string", "integer", "null"]},
-        "problems": {"type": "array", "items": TEXT},
-    },
-}
+def responses(success: int, *others: int, headers: tuple[str, ...] = ("ETag",), public: bool = False) -> Responses:
+    """Return what a route answers beyond its model: its headers, and the problems that it may come to."""
+    described: dict[str, Any] = {"headers": {name: _header(name) for name in headers}} if headers else {}
+    if "Location" in headers:
+        followed = ("get_config", "replace_config", "delete_config")
+        one = {"parameters": {"name": "$response.body#/name"}}
+        described["links"] = {operation: {"operationId": operation, **one} for operation in followed}
+    codes = sorted({*others, *_ALWAYS, *(() if public else _WITH_KEY)})
+    return {success: described, **{code: {"model": problems.Problem} if code >= 400 else {} for code in codes}}
 
 
-def responses(*codes: int, schema: Mapping[str, Any] = _CONFIG, public: bool = False) -> Responses:
-    """Return the answers of a route: these, with a body of this schema, and the problems it may come to."""
-    return {code: _answer(code, schema) for code in sorted({*codes, *(_OPEN if public else _ALWAYS)})}
-
-
-def _answer(code: int, schema: Mapping[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": HTTPStatus(code).phrase}
-    if code >= HTTPStatus.BAD_REQUEST:
-        return {**said, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-    if code in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-        return said
-    if schema is TEXT:
-        return {**said, "content": {"text/plain": {"schema": TEXT}}}
-    answer: dict[str, Any] = {**said, "headers": {"ETag": _ETAG}, "content": {"application/json": {"schema": schema}}}
-    if schema is PAGE:
-        answer["headers"]["Link"] = {"description": 'The next page, as rel="next".', "schema": TEXT}
-    if code == HTTPStatus.CREATED:
-        answer["headers"]["Location"] = {"description": "Where the config is.", "schema": TEXT}
-        answer["links"] = {
-            operation: {"operationId": operation, "parameters": {"name": "$response.body#/name"}}
-            for operation in ("get_config", "replace_config", "delete_config")
-        }
-    return answer
+def _header(name: str) -> Mapping[str, Any]:
+    return {"description": _HEADERS[name], "schema": {"type": "string"}}
 
 
 def install(app: FastAPI, policy: Policy) -> None:
     """Complete the document that the application gives of itself."""
     made = app.openapi
 
+    @cache
     def openapi() -> dict[str, Any]:
         document = made()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        config = config_schema(policy)
-        schemas.update(config.pop("$defs", {}))
-        schemas.update({"ServerConfig": config, "Problem": PROBLEM})
+        schemas = document["components"]["schemas"]
+        schemas[_SENT] = sent_config(policy)
         for path in mapping(document["paths"]).values():
             for operation in mapping(path).values():
-                # FastAPI's own answer to what cannot be read; ours is 400.
-                operation["responses"].pop("422", None)
+                answers = operation["responses"]
+                answers.pop("422", None)  # FastAPI's own answer to what cannot be read; ours is 400
+                answers |= {code: problems.documented(each) for code, each in answers.items() if int(code) >= 400}
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         return document
@@ -125,9 +86,10 @@ def install(app: FastAPI, policy: Policy) -> None:
     app.openapi = openapi
 
 
-def config_schema(policy: Policy) -> dict[str, Any]:
-    """Return the JSON Schema of a config that may be sent, as far as JSON Schema can say it."""
-    schema = ServerConfig.model_json_schema(ref_template="#/components/schemas/{model}")
+def sent_config(policy: Policy) -> dict[str, Any]:
+    """Return the JSON Schema of a config that may be sent, as far as JSON Schema can say what the policy wants."""
+    schema = ServerConfig.model_json_schema(ref_template=_REFERENCE)
+    del schema["$defs"]
     properties: dict[str, Any] = dict(schema["properties"])
     properties.pop("legacy", None)
     names, limits = policy.names, policy.limits

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from matrix.configs.api import documents, wire
-from matrix.configs.api.access import Known, TheGate
-from matrix.configs.model import MAX_NAME
-from matrix.configs.rollout.status import as_prometheus, read_status
+from matrix.configs.api import wire
+from matrix.configs.api.access import Anybody, Known, TheGate
+from matrix.configs.api.documents import BODY, responses
+from matrix.configs.audit import Change
+from matrix.configs.model import MAX_NAME, ServerConfig
+from matrix.configs.rollout.prometheus import as_prometheus
 from matrix.configs.secrets import mask
 from matrix.configs.service import Page
 
@@ -24,38 +29,10 @@ MOST = 500
 
 router = APIRouter(prefix=PREFIX)
 
-
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        msg = "has a NUL character, which no name has"
-        raise ValueError(msg)
-    return text
-
-
-Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["linear"]), AfterValidator(_no_nul)]
-Agent = Annotated[str, Path(min_length=1, max_length=MAX_NAME, examples=["assistant"]), AfterValidator(_no_nul)]
-AText = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_no_nul)]
-
-
-class ListQuery(BaseModel):
-    """Which configs: an agent's, the enabled ones; `limit` of them, after a name."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    agent_name: AText | None = None
-    enabled_only: bool = True
-    after: AText | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
-
-
-class AuditQuery(BaseModel):
-    """Which changes: of a server, older than the change of an id; `limit` of them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    server: AText | None = None
-    before: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
+_NO_NUL = r"^[^\x00]*$"
+Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME, pattern=_NO_NUL, examples=["linear"])]
+Agent = Annotated[str, Path(min_length=1, max_length=MAX_NAME, pattern=_NO_NUL, examples=["assistant"])]
+Asked = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=_NO_NUL)]
 
 
 class Nothing(BaseModel):
@@ -64,91 +41,149 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-@router.get("/configs", responses=documents.responses(200, 304, schema=documents.PAGE))
-async def list_configs(request: Request, caller: Known, its: TheGate, query: Annotated[ListQuery, Query()]) -> Response:
+class ListQuery(Nothing):
+    """Which configs: an agent's, the enabled ones; `limit` of them, after a name."""
+
+    agent_name: Asked | None = None
+    enabled_only: bool = True
+    after: Asked | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
+
+
+class AuditQuery(Nothing):
+    """Which changes: of a server, older than the change of an id; `limit` of them."""
+
+    server: Asked | None = None
+    before: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
+
+
+class ConfigPage(BaseModel):
+    """Configs by name; `next` is the name after which the next page begins, `problems` what could not be read."""
+
+    items: list[ServerConfig]
+    next: str | None
+    problems: list[str] | None = None
+
+
+class AuditEntry(BaseModel):
+    """A change of one config; secrets are masked on both sides."""
+
+    id: int
+    at: datetime
+    who: str
+    action: str
+    server: str
+    changed: list[str]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class AuditPage(BaseModel):
+    """Changes, the newest first; the next page is of those before the id `next`."""
+
+    items: list[AuditEntry]
+    next: int | None
+
+
+class Health(BaseModel):
+    """The store can be read."""
+
+    status: Literal["ok"]
+
+
+NoQuery = Annotated[Nothing, Query()]
+
+
+@router.get("/configs", response_model=ConfigPage, responses=responses(200, 304, headers=("ETag", "Link")))
+async def list_configs(
+    request: Request, caller: Known, its: TheGate, query: Annotated[ListQuery, Query()], known: wire.IfNoneMatch
+) -> Response:
     """List configs by name: those of the new store, or those that an agent is served in the mode that it is in."""
     wanted: dict[str, Any] = {"enabled_only": query.enabled_only, "after": query.after, "limit": query.limit}
     if query.agent_name is None:
         page = await its.service.page(caller, **wanted)
     else:
         page = await its.service.agent_page(caller, query.agent_name, **wanted)
-    return _paged(request, page)
+    headers = {} if page.after is None else wire.next_link(request, after=page.after)
+    return await wire.tagged(partial(_shown, page), known, headers)
 
 
-@router.post("/configs", status_code=HTTPStatus.CREATED, responses=documents.responses(201, 409, 413, 415),
-             openapi_extra=documents.BODY)  # fmt: skip
-async def create_config(request: Request, caller: Known, its: TheGate, _: Annotated[Nothing, Query()]) -> Response:
+@router.post("/configs", status_code=HTTPStatus.CREATED, response_model=ServerConfig, openapi_extra=BODY,
+             responses=responses(201, 408, 409, 413, 415, headers=("ETag", "Location")))  # fmt: skip
+async def create_config(caller: Known, its: TheGate, sent: wire.Sent, _: NoQuery) -> Response:
     """Add a config."""
-    made = await its.service.create(caller, await wire.read_config(request))
+    made = await its.service.create(caller, sent)
     headers = {"Location": f"{PREFIX}/configs/{quote(made.name, safe='')}"}
-    return wire.config_response(request, made, HTTPStatus.CREATED, headers)
+    return await wire.config_response(made, status=HTTPStatus.CREATED, headers=headers)
 
 
-@router.get("/configs/{name}", responses=documents.responses(200, 304, 404))
-async def get_config(
-    request: Request, caller: Known, its: TheGate, name: Name, _: Annotated[Nothing, Query()]
-) -> Response:
+@router.get("/configs/{name}", response_model=ServerConfig, responses=responses(200, 304, 404))
+async def get_config(caller: Known, its: TheGate, name: Name, known: wire.IfNoneMatch, _: NoQuery) -> Response:
     """Return one config of the new store; its secrets are masked."""
-    return wire.config_response(request, await its.service.get(caller, name))
+    return await wire.config_response(await its.service.get(caller, name), known)
 
 
-@router.put("/configs/{name}", responses=documents.responses(200, 404, 409, 412, 413, 415),
-            openapi_extra=documents.BODY_AND_TAG)  # fmt: skip
+@router.put("/configs/{name}", response_model=ServerConfig, openapi_extra=BODY,
+            responses=responses(200, 404, 408, 409, 412, 413, 415))  # fmt: skip
 async def replace_config(
-    request: Request, caller: Known, its: TheGate, name: Name, _: Annotated[Nothing, Query()]
+    caller: Known, its: TheGate, name: Name, sent: wire.Sent, if_match: wire.IfMatch, _: NoQuery
 ) -> Response:
     """Replace a config, if it still has the tag of If-Match; a mask sent back keeps the secret that it stands for."""
-    data = await wire.read_config(request)
-    return wire.config_response(request, await its.service.replace(caller, name, data, wire.if_match(request)))
+    return await wire.config_response(await its.service.replace(caller, name, sent, if_match))
 
 
-@router.delete("/configs/{name}", status_code=HTTPStatus.NO_CONTENT, responses=documents.responses(204, 404, 409, 412),
-               openapi_extra=documents.TAG)  # fmt: skip
-async def delete_config(
-    request: Request, caller: Known, its: TheGate, name: Name, _: Annotated[Nothing, Query()]
-) -> Response:
+@router.delete(
+    "/configs/{name}", status_code=HTTPStatus.NO_CONTENT, responses=responses(204, 404, 409, 412, headers=())
+)
+async def delete_config(caller: Known, its: TheGate, name: Name, if_match: wire.IfMatch, _: NoQuery) -> Response:
     """Remove a config, if it still has the tag of If-Match."""
-    await its.service.delete(caller, name, wire.if_match(request))
+    await its.service.delete(caller, name, if_match)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.get("/agents/{agent}/configs", responses=documents.responses(200, 304, schema=documents.PAGE))
-async def agent_configs(
-    request: Request, caller: Known, its: TheGate, agent: Agent, _: Annotated[Nothing, Query()]
-) -> Response:
+@router.get("/agents/{agent}/configs", response_model=ConfigPage, responses=responses(200, 304))
+async def agent_configs(caller: Known, its: TheGate, agent: Agent, known: wire.IfNoneMatch, _: NoQuery) -> Response:
     """Return all enabled servers of an agent, from the store that its mode names."""
     served = await its.service.of_agent(caller, agent)
-    return _paged(request, Page(served.configs, None, served.problems))
+    return await wire.tagged(partial(_shown, Page(served.configs, None, served.problems)), known)
 
 
-@router.get("/audit", responses=documents.responses(200, 304, schema=documents.PAGE))
-async def audit(request: Request, caller: Known, its: TheGate, query: Annotated[AuditQuery, Query()]) -> Response:
+@router.get("/audit", response_model=AuditPage, responses=responses(200, 304, headers=("ETag", "Link")))
+async def audit(
+    request: Request, caller: Known, its: TheGate, query: Annotated[AuditQuery, Query()], known: wire.IfNoneMatch
+) -> Response:
     """Return who changed what, the newest first; secrets are masked on both sides."""
     found = await its.service.history(caller, server=query.server, before=query.before, limit=query.limit)
-    items = [{**asdict(each), "changed": list(each.changed), "at": each.at.isoformat()} for each in found]
     more = found[-1].id if len(found) == query.limit else None
     headers = {} if more is None else wire.next_link(request, before=more)
-    return wire.tagged(request, {"items": items, "next": more}, headers=headers)
+    return await wire.tagged(lambda: {"items": [_entry(each) for each in found], "next": more}, known, headers)
 
 
-@router.get("/metrics", responses=documents.responses(200, schema=documents.TEXT))
-async def metrics(caller: Known, its: TheGate, _: Annotated[Nothing, Query()]) -> Response:
+@router.get("/metrics", response_class=PlainTextResponse, responses=responses(200, headers=()))
+async def metrics(caller: Known, its: TheGate, _: NoQuery) -> Response:
     """Return where the move from the legacy tables stands, for Prometheus."""
-    found = await its.service.status(caller)
-    return PlainTextResponse(as_prometheus(found), media_type="text/plain; version=0.0.4; charset=utf-8")
+    text = await to_thread.run_sync(as_prometheus, await its.service.status(caller))
+    return PlainTextResponse(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-@router.get("/health", responses=documents.responses(200, schema=documents.HEALTH, public=True))
-async def health(request: Request, its: TheGate, _: Annotated[Nothing, Query()]) -> Response:
+@router.get("/health", response_model=Health, dependencies=[Anybody], responses=responses(200, headers=(), public=True))
+async def health(its: TheGate, _: NoQuery) -> Health:
     """Say that the store can be read; asks for no key."""
-    async with its.service.database.reading() as connection:
-        await read_status(connection)
-    return wire.tagged(request, {"status": "ok"})
+    await its.service.reachable()
+    return Health(status="ok")
 
 
-def _paged(request: Request, page: Page) -> Response:
-    body: dict[str, Any] = {"items": [mask(each.to_json()) for each in page.configs], "next": page.after}
-    if page.problems:
-        body["problems"] = list(page.problems)
-    headers = {} if page.after is None else wire.next_link(request, after=page.after)
-    return wire.tagged(request, body, headers=headers)
+@router.get("/openapi.json", dependencies=[Anybody], include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """Return the document that describes all of this; asks for no key."""
+    return JSONResponse(request.app.openapi())
+
+
+def _shown(page: Page) -> dict[str, Any]:
+    problems = {"problems": list(page.problems)} if page.problems else {}
+    return {"items": [mask(each.to_json()) for each in page.configs], "next": page.after, **problems}
+
+
+def _entry(change: Change) -> dict[str, Any]:
+    return {**vars(change), "changed": list(change.changed), "at": change.at.isoformat()}

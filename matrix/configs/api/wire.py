@@ -1,35 +1,53 @@
-"""Configs on the wire: bodies read with care, answers with tags, and requests that depend on them."""
+"""Configs on the wire: bodies read with care, answers with tags, and requests that depend on them.
+
+What grows with a body or a page (reading, masking, writing JSON) is done in a thread: the loop serves others meanwhile.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from anyio import to_thread
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
 
-from matrix.configs.api.problems import Problem
-from matrix.configs.model import canonical, fingerprint
+from matrix.configs.api.access import Known
+from matrix.configs.api.problems import Unanswerable
+from matrix.configs.model import canonical
 from matrix.configs.secrets import mask
 from matrix.configs.store import StoredConfig
 from matrix.json_access import mapping
+from matrix.redaction import encodable
 
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+_ONE = r'(W/)?"([!#-~]*)"'
+_TAG = re.compile(_ONE)
+_TAGS = rf"^(\*|{_ONE}([ \t]*,[ \t]*{_ONE})*)$"
 
 
-async def read_config(request: Request) -> dict[str, Any]:
-    """Return the JSON object that a request carries. Raises Problem: 415, or 400 with what is wrong."""
+async def sent_config(request: Request, _: Known) -> dict[str, Any]:
+    """Return the JSON object that a request carries. Raises Unanswerable: 415, or 400 with what is wrong.
+
+    Not a model of FastAPI's: it would read a body before the key is known, on the loop, keep the last of two values
+    for one key, and take a mask for a value.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         detail = "send the config as application/json"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+        raise Unanswerable(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+    return await to_thread.run_sync(_read, await request.body())
+
+
+def _read(body: bytes) -> dict[str, Any]:
     try:
-        text = (await request.body()).decode("utf-8")
-        data: object = json.loads(text, object_pairs_hook=_without_repetition, parse_constant=_no_number)
+        data: object = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_without_repetition, parse_constant=_no_number
+        )
     except RecursionError:
         raise _bad("the body nests too deeply") from None
     except UnicodeDecodeError:
@@ -43,62 +61,87 @@ async def read_config(request: Request) -> dict[str, Any]:
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse what JSON leaves open, and what two readers would read differently."""
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        repeated = next(key for number, (key, _) in enumerate(pairs) if key in {each for each, _ in pairs[:number]})
-        msg = f"the key {repeated[:64]!r} is there twice"
-        raise ValueError(msg)
+    read = dict[str, Any]()
+    for key, value in pairs:
+        if key in read:
+            raise ValueError(f"the key {key[:64]!r} is there twice")
+        read[key] = value
     return read
 
 
 def _no_number(text: str) -> Any:
-    msg = f"{text} is no number of JSON"
-    raise ValueError(msg)
+    raise ValueError(f"{text} is no number of JSON")
 
 
-def _bad(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "invalid-request", detail)
+def _bad(detail: str) -> Unanswerable:
+    return Unanswerable(HTTPStatus.BAD_REQUEST, "invalid-request", detail)
 
 
-def config_response(
-    request: Request, stored: StoredConfig, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Answer with one config, secrets masked, and its tag."""
-    return tagged(request, mask(stored.config.to_json()), stored.etag, status, headers)
+def _if_match(
+    if_match: Annotated[
+        str | None, Header(pattern=_TAGS, description="Do it only if the config still has one of these tags.")
+    ] = None,
+) -> list[str] | None:
+    """Return the tags of If-Match, compared strongly (RFC 9110, 13.1.1); None where any will do."""
+    if if_match is None or if_match == "*":
+        return None
+    return [found[2] for found in _TAG.finditer(if_match) if not found[1]]
 
 
-def tagged(
-    request: Request,
-    body: Any,
-    tag: str | None = None,
+def _if_none_match(
+    if_none_match: Annotated[
+        str | None, Header(pattern=_TAGS, description="Answer with 304 if the state still has one of these tags.")
+    ] = None,
+) -> frozenset[str]:
+    """Return the tags of If-None-Match, compared weakly (RFC 9110, 13.1.2); `*` is among them where any will do."""
+    if if_none_match is None or if_none_match == "*":
+        return frozenset(if_none_match or ())
+    return frozenset(found[2] for found in _TAG.finditer(if_none_match))
+
+
+Sent = Annotated[dict[str, Any], Depends(sent_config)]
+IfMatch = Annotated[list[str] | None, Depends(_if_match)]
+IfNoneMatch = Annotated[frozenset[str], Depends(_if_none_match)]
+
+
+async def config_response(
+    stored: StoredConfig,
+    known: frozenset[str] = frozenset(),
     status: HTTPStatus = HTTPStatus.OK,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Answer with a body and its tag; with 304 where a reader has it already (RFC 9110, 13.1.2)."""
-    tag = tag or fingerprint(body)
+    """Answer with one config, secrets masked, and its tag; with 304 where a reader has it already."""
+
+    def made() -> tuple[bytes, str]:
+        return _json(mask(stored.config.to_json())), stored.etag
+
+    return await _answer(made, known, status, headers)
+
+
+async def tagged(
+    body: Callable[[], Any], known: frozenset[str] = frozenset(), headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with a body, made in a thread, and its tag; with 304 where a reader has it already."""
+
+    def made() -> tuple[bytes, str]:
+        text = _json(body())
+        return text, hashlib.sha256(text).hexdigest()[:32]
+
+    return await _answer(made, known, HTTPStatus.OK, headers)
+
+
+def _json(body: Any) -> bytes:
+    return encodable(canonical(body)).encode("utf-8")
+
+
+async def _answer(
+    make: Callable[[], tuple[bytes, str]], known: frozenset[str], status: HTTPStatus, headers: Mapping[str, str] | None
+) -> Response:
+    text, tag = await to_thread.run_sync(make)
     own = {"ETag": f'"{tag}"', **(headers or {})}
-    known = tags(request.headers.get("if-none-match"), "If-None-Match", weak=True)
-    if request.method == "GET" and known is not None and (tag in known or "*" in known):
+    if known & {tag, "*"}:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=own)
-    return JSONResponse(json.loads(canonical(body)), int(status), own)
-
-
-def if_match(request: Request) -> list[str] | None:
-    """Return the tags of If-Match, compared strongly (RFC 9110, 13.1.1); None where any will do."""
-    found = tags(request.headers.get("if-match"), "If-Match", weak=False)
-    return None if found is None or "*" in found else found
-
-
-def tags(header: str | None, name: str, *, weak: bool) -> list[str] | None:
-    """Read a list of tags; None if there is no such header. Raises Problem (400) for one that cannot be read."""
-    if header is None:
-        return None
-    if header.strip() == "*":
-        return ["*"]
-    found = [(match[1], match[2]) for part in header.split(",") if (match := _TAG.fullmatch(part.strip()))]
-    if len(found) != len(header.split(",")):
-        raise _bad(f'{name} is no list of tags; send one that we gave you, such as "0123abcd", with its quotes')
-    return [tag for is_weak, tag in found if weak or not is_weak]
+    return Response(text, int(status), own, "application/json")
 
 
 def next_link(request: Request, **parameters: Any) -> dict[str, str]:

@@ -27,7 +27,7 @@ _TRAILING_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
 _JSON5_ERROR = re.compile(r"(?s)<string>:(\d+) (.*)")
 
 
-class _KeyTwice(Exception):  # noqa: N818  (a state of a file)
+class _KeyTwice(Exception):
     """An object that has a key twice: readers would differ about which one counts."""
 
 

@@ -29,12 +29,10 @@ def write_configs(configs: Sequence[ServerConfig], dialect: str) -> str:
     Raises UsageError for another dialect, or two servers of one name.
     """
     if dialect not in DIALECTS:
-        msg = f"{dialect!r} cannot be written; write one of {', '.join(DIALECTS)}"
-        raise UsageError(msg)
+        raise UsageError(f"{dialect!r} cannot be written; write one of {', '.join(DIALECTS)}")
     names = Counter(config.name for config in configs)
     if twice := sorted(name for name, times in names.items() if times > 1):
-        msg = f"two servers are called {twice[0]!r}; a file can hold one of them"
-        raise UsageError(msg)
+        raise UsageError(f"two servers are called {twice[0]!r}; a file can hold one of them")
     safe = [ServerConfig.read(change_secrets(config.to_json(), lambda _: MASK)) for config in configs]
     if dialect == "configs":
         document: dict[str, Any] = {"configs": [config.to_json() for config in safe]}

@@ -28,7 +28,7 @@ Raw = None | int | str | Mapping[str, str]
 RawRow = Mapping[str, Raw]
 
 
-class ColumnGone(UsageError):  # noqa: N818  (says what is the matter)
+class ColumnGone(UsageError):
     """There is a value for a column that the table does not have."""
 
     def __init__(self, table: str, column: str) -> None:

@@ -46,7 +46,7 @@ USUAL: Mapping[str, Any] = {
 """What a legacy row says that says nothing; a config of the same needs no column for it."""
 
 
-class Unmappable(Exception):  # noqa: N818  (a state of a row)
+class Unmappable(Exception):
     """A row that no config can be made of; its text says why, and how to mend it."""
 
 

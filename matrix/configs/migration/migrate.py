@@ -30,7 +30,7 @@ def no_step(_: str) -> None:
     """Nobody is told of the steps."""
 
 
-class CannotMigrate(UsageError):  # noqa: N818  (what it says is for the user to mend)
+class CannotMigrate(UsageError):
     """Something stands in the way; the plan says what, and nothing was written."""
 
     def __init__(self, plan: MigrationPlan) -> None:

@@ -36,7 +36,7 @@ _FOREIGN_KEYS = " ".join(
 )
 
 
-class StillReferenced(UsageError):  # noqa: N818  (says what is the matter)
+class StillReferenced(UsageError):
     """A row cannot be deleted, or changed where others refer to it: rows of other tables would go or change with it."""
 
     def __init__(self, table: str, deed: str, other: str, rows: int) -> None:
@@ -48,7 +48,7 @@ class StillReferenced(UsageError):  # noqa: N818  (says what is the matter)
         )
 
 
-class OtherTableTouched(UsageError):  # noqa: N818  (says what is the matter)
+class OtherTableTouched(UsageError):
     """Writing our tables would have changed tables of others."""
 
     def __init__(self, tables: Sequence[str], triggers: Sequence[str]) -> None:

@@ -22,14 +22,14 @@ from matrix.configs.store import BATCH
 from matrix.errors import UsageError
 
 
-class OtherDialect(UsageError):  # noqa: N818  (says what is the matter)
+class OtherDialect(UsageError):
     """A backup of one kind of database cannot be restored into another kind."""
 
     def __init__(self, file: Path, dialect: str, shown: str) -> None:
         super().__init__(f"{file} is a backup of a {dialect} database, and {shown} is none")
 
 
-class NotAsKept(UsageError):  # noqa: N818  (says what is the matter)
+class NotAsKept(UsageError):
     """What was written came out otherwise than the backup has it: somebody's trigger changes it."""
 
     def __init__(self, table: str, columns: Sequence[str], triggers: Sequence[str]) -> None:

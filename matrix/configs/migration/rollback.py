@@ -52,7 +52,7 @@ class RollbackReport:
     aside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
 
-class CannotRollBack(UsageError):  # noqa: N818  (what it says is for the user to decide)
+class CannotRollBack(UsageError):
     """Something has to be decided first; the report says what, and nothing was written."""
 
     def __init__(self, report: RollbackReport) -> None:

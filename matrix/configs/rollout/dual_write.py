@@ -20,7 +20,7 @@ from matrix.configs.store import StoredConfig
 from matrix.errors import UsageError
 
 
-class NotMigrated(UsageError):  # noqa: N818  (says what is the matter)
+class NotMigrated(UsageError):
     """There are legacy tables, which every agent reads, and no migration is in force."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class NotMigrated(UsageError):  # noqa: N818  (says what is the matter)
         )
 
 
-class OutOfStep(UsageError):  # noqa: N818  (says what is the matter)
+class OutOfStep(UsageError):
     """The legacy tables cannot take a change, and an agent that it concerns may still read them."""
 
 

@@ -1,26 +1,20 @@
-"""Where the move stands: migration, modes, reads, differences, errors; as text and for Prometheus."""
+"""Where the move stands: migration, modes, reads, differences, errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tabulate import tabulate
 
 from matrix.configs.database import has_legacy_tables
 from matrix.configs.migration import journal
-from matrix.configs.rollout.modes import AgentProgress, Mode, progress
+from matrix.configs.rollout.modes import AgentProgress, progress
 from matrix.configs.schema import CONFIGS, DIFFERENCES, SERVERS
 from matrix.redaction import encodable
 
-_STATES = ("none", journal.MIGRATED, journal.ROLLED_BACK)
 _SHOWN = 20
-_PREFIX = "agent_matrix_configs"
 
 
 @dataclass(frozen=True)
@@ -105,55 +99,3 @@ def _migration(status: Status) -> list[str]:
 
 def _cell(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in encodable(text))
-
-
-def as_prometheus(status: Status) -> str:
-    """Return the status in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Metrics(status))
-    return generate_latest(registry).decode("utf-8")
-
-
-class _Metrics(Collector):
-    """The status as metrics; `agent="*"` is everyone not named."""
-
-    def __init__(self, status: Status) -> None:
-        self._status = status
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metrics."""
-        status = self._status
-        servers = GaugeMetricFamily(f"{_PREFIX}_servers", "Servers in each store.", labels=["store"])
-        if status.legacy_servers is not None:
-            servers.add_metric(["legacy"], status.legacy_servers)
-        servers.add_metric(["new"], status.configs)
-        yield servers
-        states = GaugeMetricFamily(
-            f"{_PREFIX}_migration_state", "1 for the state that the migration is in.", labels=["state"]
-        )
-        for state in _STATES:
-            states.add_metric([state], int(state == status.state))
-        yield states
-        modes = GaugeMetricFamily(
-            f"{_PREFIX}_agent_mode",
-            "1 for the mode that an agent is in; the agent * is everyone not named.",
-            labels=["agent", "mode"],
-        )
-        for each in status.agents:
-            for mode in Mode:
-                modes.add_metric([encodable(each.agent), mode.value], int(mode is each.mode))
-        yield modes
-        yield self._counter("reads", "Reads of agents in shadow.", lambda each: each.reads)
-        yield self._counter(
-            "differing_reads", "Such reads in which the stores differed.", lambda each: each.differing_reads
-        )
-        yield self._counter("errors", "Such reads in which a store could not be read.", lambda each: each.errors)
-        yield GaugeMetricFamily(
-            f"{_PREFIX}_shadow_differences", "Fields that differed so far.", value=len(status.differences)
-        )
-
-    def _counter(self, name: str, meaning: str, count: Callable[[AgentProgress], int]) -> Metric:
-        counter = CounterMetricFamily(f"{_PREFIX}_shadow_{name}", meaning, labels=["agent"])
-        for each in self._status.agents:
-            counter.add_metric([encodable(each.agent)], count(each))
-        return counter

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 _ESCAPE = re.compile(r"(?i)[%\\]u([0-9a-f]{4})|\\x([0-9a-f]{2})|\\u\{([0-9a-f]{1,5})\}")
 _PERCENT = re.compile(r"(?i)(?:%[0-9a-f]{2})+")
@@ -22,8 +22,13 @@ _BOUNDARY = re.compile(r"[/\\\s\x00-\x1f=:,;@'\"?#&|()\[\]{}<>]+")
 _DOTS = re.compile(r"(?:-{1,2}\w*)?\.{2,}")
 _ENCODED = set("%\\&")
 """Characters without one of which no ASCII text is an encoding of another."""
-_ROUNDS = 64
-"""Far more layers of encoding than a text of our sizes can have a use for."""
+_ROUNDS = 16
+"""More layers of different encodings than anybody undoes; many of one are undone at once."""
+_LAYERS = re.compile(r"(?i)(%)(?:25)+(?=[0-9a-f]{2})|(&)(?:amp;)+")
+_LEADING_ZEROS = re.compile(r"&#0++(?=[0-9])")
+_NO_CHARACTER = re.compile(r"&#[0-9]{8,}+")
+_MOST_MARKS = 30
+"""Combining characters in a row that any language has a use for (Unicode, annex 15): more cost the square to order."""
 
 
 def decoded(text: str) -> str:
@@ -36,13 +41,27 @@ def decoded(text: str) -> str:
         return text
     for _ in range(_ROUNDS):
         before = text
+        text = _LAYERS.sub(lambda found: found[1] or found[2], text)
+        text = _NO_CHARACTER.sub("&#1114112", _LEADING_ZEROS.sub("&#", text))
         text = _ESCAPE.sub(_character, html.unescape(text))
         text = _PERCENT.sub(lambda found: _lenient(bytes.fromhex(found[0].replace("%", ""))), text)
-        text = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES)
+        text = unicodedata.normalize("NFKC", _stream_safe(text)).translate(_LOOK_ALIKES)
         text = "".join(char for char in text if unicodedata.category(char) not in {"Cf", "Mn", "Me"})
         if text == before:
             break
     return text
+
+
+def _stream_safe(text: str) -> str:
+    """Return a text without the combining characters that make too long a row."""
+    if text.isascii():
+        return text
+    kept, marks = list[str](), 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def views(text: str) -> Iterator[str]:

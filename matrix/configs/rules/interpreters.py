@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matrix.configs.rules.decoding import decoded
 from matrix.configs.rules.model import Interpreter, Policy, Violation, among
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 _REGISTERED = {
     "npm": re.compile(r"(?i)(?P<name>(?:@[a-z0-9~-][\w.~-]*/)?[a-z0-9~][\w.~-]*)(?:@[\w.^~+-]*)?"),
@@ -67,46 +67,50 @@ def _options(rules: Interpreter, arguments: Sequence[str]) -> Iterator[_Given]:
 
 
 def _judge(rules: Interpreter, given: _Given, word: str, first: int) -> Iterator[Violation]:
-    where, value = f"command.{first + given.after - 1}", given.value
+    at, value = first + given.after - 1, given.value
     if given.name is None:
         shown = word.partition("=")[0][:32] if word.startswith("--") else word[:2]
         message = (
             f"gives the interpreter the option {shown!r}, which is not among those under interpreters in the policy"
         )
-        yield Violation("interpreter-option", where, message)
+        yield Violation("interpreter-option", "command", message, at)
     elif value is None:
         return
     elif given.name in rules.last:
         if among(value, rules.refused, ignore_case=True):
-            yield Violation("interpreter-runs", where, "runs a module that only exists to run something else")
+            yield Violation("interpreter-runs", "command", "runs a module that only exists to run something else", at)
     elif given.name in rules.packages:
-        yield from _package(rules, value, where)
+        yield from _package(rules, value, at)
     elif value.startswith("-") or "/" in decoded(value):
-        yield Violation("interpreter-option", where, f"gives the option {given.name!r} another option, or a path")
+        yield Violation(
+            "interpreter-option", "command", f"gives the option {given.name!r} another option, or a path", at
+        )
 
 
 def _operand(
     rules: Interpreter, arguments: Sequence[str], policy: Policy, first: int, place: int
 ) -> Iterator[Violation]:
     """Check what is run: a package of the registry, or a command of the one that an option named."""
-    operand, where = arguments[place], f"command.{first + place}"
+    operand, at = arguments[place], first + place
     if rules.operand == "file":
         return
-    yield from _package(rules, operand, where)
+    yield from _package(rules, operand, at)
     found = _REGISTERED[rules.operand].fullmatch(operand)
     runs = rules.runs.get(found["name"]) if found else None
     if runs is not None and runs in policy.interpreters:
         yield from _check(policy.interpreters[runs], arguments[place + 1 :], policy, first + place + 1)
 
 
-def _package(rules: Interpreter, spec: str, where: str) -> Iterator[Violation]:
+def _package(rules: Interpreter, spec: str, at: int) -> Iterator[Violation]:
     kind = "npm" if rules.operand == "npm" else "pypi"
     plain = REFERENCE.sub("0", spec)
     found = _REGISTERED[kind].fullmatch(plain)
     if found is None or spec.startswith("${") or decoded(plain) != plain:
-        yield Violation("package-source", where, f"is no package of the {kind} registry; name one, with its version")
+        yield Violation(
+            "package-source", "command", f"is no package of the {kind} registry; name one, with its version", at
+        )
     elif among(found["name"], rules.refused, ignore_case=True):
-        yield Violation("interpreter-runs", where, "runs a package that only exists to run something else")
+        yield Violation("interpreter-runs", "command", "runs a package that only exists to run something else", at)
 
 
 def _option(word: str, rules: Interpreter) -> tuple[str, str | None] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,8 +17,7 @@ def _regular(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        msg = f"is no regular expression: {error}"
-        raise ValueError(msg) from None
+        raise ValueError(f"is no regular expression: {error}") from None
     return pattern
 
 
@@ -27,8 +27,7 @@ def _absolute(folder: str) -> str:
     except RuntimeError:
         full = Path()
     if not full.is_absolute() or ".." in full.parts:
-        msg = f"{folder!r} is no absolute folder"
-        raise ValueError(msg)
+        raise ValueError(f"{folder!r} is no absolute folder")
     return str(full)
 
 
@@ -39,11 +38,20 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a config breaks: the rule's id, where in the config, and one sentence; never a value of it."""
+    """A rule that a config breaks: the rule's id, the field, one sentence, and where in the field; never a value.
+
+    The field is empty where it is the config as a whole; `at` is a place in a list, or a key.
+    """
 
     rule: str
-    where: str
+    field: str
     message: str
+    at: int | str | None = None
+
+    @property
+    def where(self) -> str:
+        """The place as people read it: `command.2`, `headers.Host`."""
+        return self.field if self.at is None else f"{self.field}.{self.at}"
 
 
 def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> bool:
@@ -53,9 +61,9 @@ def among(name: str, patterns: Sequence[str], *, ignore_case: bool = False) -> b
 
 @lru_cache(maxsize=256)
 def _any_of(patterns: tuple[str, ...], flags: re.RegexFlag) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns) or "(?!)", flags | re.DOTALL
-    )
+    # fnmatch writes each `*` as an atomic group: a name is read once, however many there are.
+    plain = (each.replace("[", "[[]").replace("?", "[?]") for each in patterns)
+    return re.compile("|".join(map(translate, plain)) or "(?!)", flags)
 
 
 class _Section(BaseModel):

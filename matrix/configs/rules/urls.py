@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from matrix.configs.model import ServerConfig
 from matrix.configs.rules.decoding import decoded, has_control, views
 from matrix.configs.rules.model import Policy, Violation, among
-from matrix.configs.secrets import REFERENCE
+from matrix.secret_detector import REFERENCE
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST = re.compile(r"(?i)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
@@ -23,11 +23,13 @@ def check_http(config: ServerConfig, policy: Policy) -> Iterator[Violation]:
     if config.url is not None:
         yield from _url(config.url, policy)
     for name, value in config.headers.items():
-        where = f"headers.{name[:64] if name.isprintable() else repr(name[:64])}"
+        shown = name[:64] if name.isprintable() else repr(name[:64])
         if not _TOKEN.fullmatch(name) or has_control(value, encoded=False):
-            yield Violation("header-form", where, "is no header: a token, and a value without control characters")
+            yield Violation(
+                "header-form", "headers", "is no header: a token, and a value without control characters", shown
+            )
         if name.casefold() in {each.casefold() for each in policy.urls.refused_headers}:
-            yield Violation("header-refused", where, "belongs to the connection, and is not to be set")
+            yield Violation("header-refused", "headers", "belongs to the connection, and is not to be set", shown)
 
 
 def _url(url: str, policy: Policy) -> Iterator[Violation]:

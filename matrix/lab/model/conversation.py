@@ -14,11 +14,21 @@ from typing import Any, cast
 
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
-from matrix.lab.model.script import Call, ProviderFault, Script, say
-from matrix.lab.trace import ModelExchange, Trace
+from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.script import Call, ProviderFault, Script, Turn, say
+from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\]]+)/([^\]]+)\]")
+_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What is played in answer to a request: the turn, the names under which its calls are offered, and a note."""
+
+    turn: Turn
+    names: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass
@@ -36,12 +46,12 @@ class Conversation:
         """Answer one HTTP request of the agent to its provider."""
         protocol = protocol_for(path)
         if protocol is None:
-            self.trace.notes.append(f"the agent asked its provider for {path}, which is no model request")
+            self._note(f"the agent asked its provider for {path}, which is no model request")
             return _problem(404, f"no such endpoint: {path}")
         try:
             document: Any = json.loads(body or b"{}")
             if not isinstance(document, dict):
-                self.trace.notes.append("the agent's request to its model is no JSON object")
+                self._note("the agent's request to its model is no JSON object")
                 return protocol.render_fault(400)
             content = cast("dict[str, Any]", document)
             aside = protocol.side_answer(path, content)
@@ -49,32 +59,18 @@ class Conversation:
                 return aside
             request = protocol.parse(path, content)
         except ValueError as problem:
-            self.trace.notes.append(f"the agent's request to its model is malformed: {problem}")
+            self._note(f"the agent's request to its model is malformed: {problem}")
             return protocol.render_fault(400)
         return await self._play(protocol, request)
 
+    def _note(self, text: str) -> None:
+        self.trace.note(NoteKind.MODEL_REQUEST, text)
+
     async def _play(self, protocol: WireProtocol, request: ModelRequest) -> WireResponse:
-        at = self.trace.now()
-        position = self.position
-        turn = self.script.turns[position] if position < len(self.script.turns) else _FAREWELL
-        note = ""
-        names: list[str] = []
-        if turn.calls and not request.offered:
-            # A request without tools where the script needs one: a side call (a title, a summary), or an agent
-            # that has lost its tools. It does not use up a turn.
-            turn, note = _FAREWELL, "offered no tools; the script waits"
-        else:
-            self.position = position + 1
-            for wanted in turn.calls:
-                name = wanted.tool if wanted.literal else find_tool(wanted, request.offered)
-                if name is None:
-                    note = f"{_label(wanted)} was not offered"
-                    self.missing.append(_label(wanted))
-                    turn, names = say(f"I cannot go on: {note}."), []
-                    self.position = len(self.script.turns)
-                    break
-                names.append(name)
-        call_ids = tuple(f"call_{self.run}_{position}_{n}" for n in range(len(names)))
+        at, position = self.trace.now(), self.position
+        move = self._next(request)
+        turn = move.turn
+        call_ids = tuple(f"call_{self.run}_{position}_{n}" for n in range(len(move.names)))
         self.trace.add(
             ModelExchange(
                 at,
@@ -85,9 +81,9 @@ class Conversation:
                 request.offered,
                 request.results,
                 turn,
-                tuple(names),
+                move.names,
                 call_ids,
-                note,
+                move.note,
                 request.asked,
             )
         )
@@ -99,10 +95,29 @@ class Conversation:
             return _faulty(protocol, turn.fault)
         calls = tuple(
             ReplyCall(call_id, name, wanted.arguments)
-            for call_id, name, wanted in zip(call_ids, names, turn.calls, strict=True)
+            for call_id, name, wanted in zip(call_ids, move.names, turn.calls, strict=True)
         )
         reply = Reply(text=turn.text, calls=calls)
         return protocol.render(request, reply, response_id=f"resp_{self.run}_{position}")
+
+    def _next(self, request: ModelRequest) -> _Move:
+        """Go on in the script; one whose tool was not offered is at its end."""
+        turn = self.script.turns[self.position] if self.position < len(self.script.turns) else _FAREWELL
+        if turn.calls and not request.offered:
+            # A request without tools where the script needs one: a side call (a title, a summary), or an agent
+            # that has lost its tools. It does not use up a turn.
+            return _Move(_FAREWELL, note="offered no tools; the script waits")
+        self.position += 1
+        names: list[str] = []
+        for wanted in turn.calls:
+            name = wanted.tool if wanted.literal else find_tool(wanted, request.offered)
+            if name is None:
+                note = f"{_label(wanted)} was not offered"
+                self.missing.append(_label(wanted))
+                self.position = len(self.script.turns)
+                return _Move(say(f"I cannot go on: {note}."), note=note)
+            names.append(name)
+        return _Move(turn, tuple(names))
 
 
 def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:

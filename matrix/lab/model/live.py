@@ -1,4 +1,4 @@
-"""The recording tap: in a live run nothing is replaced, and what the model is offered and shown is recorded.
+"""The model transport of a live run: nothing is replaced, and what the model is offered and shown is recorded.
 
 Model requests of an agent in this process go to its provider as they are, over `httpx2` or `httpx`, streamed or not.
 What the model answered is not read from the response: the agent's next request tells which calls it made.
@@ -20,9 +20,9 @@ from matrix.json_access import mapping
 from matrix.lab.model.conversation import Conversation, find_tool, markers
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, ReplyCall, WireProtocol
-from matrix.lab.model.script import Call, Script, Turn
 from matrix.lab.model.transport import CURRENT
-from matrix.lab.trace import ModelExchange
+from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.script import Call, Script, Turn
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -83,7 +83,9 @@ def _record(conversation: Conversation, protocol: WireProtocol, raw_path: bytes,
     try:
         request = protocol.parse(path, document)
     except ValueError as problem:
-        conversation.trace.notes.append(f"a request to the live model is unlike {protocol.name}: {problem}")
+        conversation.trace.note(
+            NoteKind.MODEL_REQUEST, f"a request to the live model is unlike {protocol.name}: {problem}"
+        )
         return
     with _ONE_AT_A_TIME:
         _complete_the_one_before(conversation, request)

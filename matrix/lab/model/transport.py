@@ -1,4 +1,4 @@
-"""The tap: in a hermetic run, no request of an agent's process leaves the machine.
+"""The model transport: in a hermetic run, no request of an agent's process leaves the machine.
 
 Model requests over `httpx2` (the current provider SDKs) are answered at the transport by the scripted model of the
 run that they belong to. The agents' own REST calls over `httpx` are answered by respx. Loopback passes; anything
@@ -33,8 +33,8 @@ _BLOCKING: ContextVar[bool] = ContextVar("_BLOCKING", default=False)
 
 
 @contextmanager
-def tapped(play: Play, services: Callable[[respx.MockRouter], None] | None) -> Generator[None]:
-    """Tap this process: `play` answers a conversation's model request, `services` adds the agent's REST services."""
+def intercepted(play: Play, services: Callable[[respx.MockRouter], None] | None) -> Generator[None]:
+    """Intercept this process's requests: `play` answers those to a model, `services` adds the agent's REST services."""
     passed_on = httpx2.AsyncHTTPTransport.handle_async_request
     passed_on_blocking = httpx2.HTTPTransport.handle_request
 

@@ -1,15 +1,11 @@
-"""The pump: a stdio server's process, as the agent sees it; standard library only, so it starts at once.
+"""The stdio bridge: a stdio server's process, as the agent sees it; standard library only, so it starts at once.
 
-    python -I -S -E pump.py SOCKET KEY [-- COMMAND…]
+    python -I -S -E bridge.py SOCKET KEY [-- COMMAND…]
 
 Without a command it hands every line on to the lab, where the stub lives, and prints what the lab sends.
 With a command it starts that server as its own child and reports every line to the lab as it goes by. Where it is
 the lab that says what to start, every line goes to the lab first, and what becomes of it is the lab's business.
-
-To the lab go lines with a letter in front: `h` hello (JSON), `i` from the client, `c` the client has closed our
-stdin, and with a server also `o` from it, `e` from its stderr, `z` its exit code. From the lab come `1` for stdout,
-`2` for stderr, `x` with the code to exit with, and where it runs a server, `r` to start it (JSON: argv, env, cwd),
-`s` for its stdin, `q` to close that.
+Each line between bridge and lab has a letter in front, which says what it is.
 """
 
 import json
@@ -22,20 +18,41 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
+# To the lab.
+HELLO = b"h"
+"""JSON: key, pid, cwd, env."""
+FROM_CLIENT = b"i"
+CLIENT_CLOSED = b"c"
+FROM_SERVER = b"o"
+FROM_STDERR = b"e"
+EXITED = b"z"
+"""The server's exit code."""
+
+# From the lab.
+TO_STDOUT = b"1"
+TO_STDERR = b"2"
+EXIT = b"x"
+"""The code to exit with."""
+START = b"r"
+"""JSON: argv, env, cwd."""
+TO_SERVER = b"s"
+CLOSE_STDIN = b"q"
+"""Of the server."""
+
 
 def main() -> None:
-    """Connect, say hello, and pump until one side ends."""
+    """Connect, say hello, and hand lines on until one side ends."""
     path, key = sys.argv[1], sys.argv[2]
     command = sys.argv[4:]
     link = socket.socket(socket.AF_UNIX)
     link.connect(path)
     lab = Link(link)
     hello = {"key": key, "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
-    lab.send(b"h", json.dumps(hello).encode() + b"\n")
+    lab.send(HELLO, json.dumps(hello).encode() + b"\n")
     if command:
-        os._exit(pump_child(lab, command))
+        os._exit(run_server(lab, command))
     else:
-        pump_lab(lab)
+        serve_from_lab(lab)
 
 
 class Link:
@@ -56,26 +73,26 @@ class Link:
             pass
 
 
-def pump_lab(lab: Link) -> None:
+def serve_from_lab(lab: Link) -> None:
     """Hand our stdin to the lab and print what it sends; end when it says so, or goes away."""
 
     def inward() -> None:
         for line in sys.stdin.buffer:
-            lab.send(b"i", line)
-        lab.send(b"c", b"\n")
+            lab.send(FROM_CLIENT, line)
+        lab.send(CLIENT_CLOSED, b"\n")
 
     threading.Thread(target=inward, daemon=True).start()
     out, err = sys.stdout.buffer, sys.stderr.buffer
     code, server = 0, None
     try:
         for line in lab.link.makefile("rb"):
-            if line[:1] in b"12":
-                stream = out if line[:1] == b"1" else err
+            if line[:1] in {TO_STDOUT, TO_STDERR}:
+                stream = out if line[:1] == TO_STDOUT else err
                 stream.write(line[1:])
                 stream.flush()
-            elif line[:1] == b"r":
+            elif line[:1] == START:
                 server = begin(lab, json.loads(line[1:]))
-            elif line[:1] == b"x":
+            elif line[:1] == EXIT:
                 code = int(line[1:])
                 break
             elif server is not None:
@@ -103,12 +120,12 @@ def begin(lab: Link, start: "dict[str, Any]") -> "Child | None":
 def cannot_start(lab: Link, program: str, problem: OSError) -> bytes:
     """Tell the lab that there is no such server; returns the words."""
     words = f"{problem.filename or program}: {problem.strerror}\n".encode()
-    lab.send(b"e", words)
-    lab.send(b"z", b"127")
+    lab.send(FROM_STDERR, words)
+    lab.send(EXITED, b"127")
     return words
 
 
-def pump_child(lab: Link, command: "list[str]") -> int:
+def run_server(lab: Link, command: "list[str]") -> int:
     """Run a real server; returns its exit code, or what a shell's would be where it cannot be started."""
     try:
         child = Child(lab, command)
@@ -138,33 +155,33 @@ class Child:
         signal.signal(signal.SIGTERM, self.end)
 
     def run(self) -> int:
-        """Pump until the server ends; returns its exit code."""
+        """Hand lines on until the server ends; returns its exit code."""
         self.end_with_us()
-        errors = threading.Thread(target=self.copy, args=("stderr", sys.stderr.buffer, b"e"), daemon=True)
+        errors = threading.Thread(target=self.copy, args=("stderr", sys.stderr.buffer, FROM_STDERR), daemon=True)
         for thread in (
             threading.Thread(target=self.watch, daemon=True),
             threading.Thread(target=self.inward, daemon=True),
             errors,
         ):
             thread.start()
-        self.copy("stdout", sys.stdout.buffer, b"o")
+        self.copy("stdout", sys.stdout.buffer, FROM_SERVER)
         code = self.process.wait()
         errors.join(2)
-        self.lab.send(b"z", str(code).encode())
+        self.lab.send(EXITED, str(code).encode())
         return code if code >= 0 else 128 - code
 
     def report(self) -> None:
         """Hand what the server writes to the lab, and its exit code."""
-        errors = threading.Thread(target=self.copy, args=("stderr", None, b"e"), daemon=True)
+        errors = threading.Thread(target=self.copy, args=("stderr", None, FROM_STDERR), daemon=True)
         errors.start()
-        self.copy("stdout", None, b"o")
+        self.copy("stdout", None, FROM_SERVER)
         code = self.process.wait()
         errors.join(2)
-        self.lab.send(b"z", str(code).encode())
+        self.lab.send(EXITED, str(code).encode())
 
     def obey(self, line: bytes) -> None:
         """Write a line of the lab's to the server's stdin, or close that; who has ended is found out by the exit."""
-        if line[:1] == b"q":
+        if line[:1] == CLOSE_STDIN:
             threading.Thread(target=self.let_end, daemon=True).start()
             return
         try:
@@ -202,11 +219,11 @@ class Child:
         stdin = self.process.stdin
         try:
             for line in sys.stdin.buffer:
-                self.lab.send(b"i", line)
+                self.lab.send(FROM_CLIENT, line)
                 if stdin is not None:
                     stdin.write(line)
                     stdin.flush()
-            self.lab.send(b"c", b"\n")
+            self.lab.send(CLIENT_CLOSED, b"\n")
         except OSError:
             pass
         self.let_end()

@@ -13,17 +13,19 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from mcp.server.lowlevel import Server as SdkServer
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.message import SessionMessage
 
 from matrix.lab.model.conversation import Conversation
-from matrix.lab.servers.attachment import Asgi, Attachment
-from matrix.lab.servers.proxy import proxy, upstream_client
-from matrix.lab.servers.real import site_page
-from matrix.lab.servers.recorder import Receive, Recorded, Scope, Send, read_body, respond
+from matrix.lab.records import Direction
+from matrix.lab.servers.asgi import Asgi, Receive, Scope, Send, read_body, respond
+from matrix.lab.servers.attachment import ProxiedServer, ResidentStub
+from matrix.lab.servers.proxy import proxy, proxy_client
+from matrix.lab.servers.recorder import Recorded
+from matrix.lab.servers.site import site_page
 from matrix.lab.servers.tool_filter import filtered
+from matrix.model import Transport
 
 
 class HttpEnd:
@@ -64,24 +66,17 @@ class HttpEnd:
         await send({"type": "http.response.body", "body": b""})
 
     @asynccontextmanager
-    async def serving(self, attachment: Attachment, transport: str) -> AsyncGenerator[None]:
+    async def serving(self, attachment: ResidentStub | ProxiedServer, transport: Transport) -> AsyncGenerator[None]:
         """Serve an attachment for as long as the context is open."""
         async with AsyncExitStack() as stack:
-            if attachment.upstream is not None:
-                app: Asgi = proxy(await stack.enter_async_context(upstream_client()), attachment)
-            elif attachment.sdk is None:
-                msg = f"{attachment.server} has nothing to serve"
-                raise RuntimeError(msg)
-            elif transport == "sse":
-                app = _sse(attachment, attachment.sdk)
-            else:
-                app = await stack.enter_async_context(_managed(attachment, attachment.sdk))
-            if attachment.stub is not None and attachment.stub.http is not None:
-                app = attachment.stub.http(app)
-            if attachment.tools is not None:
-                app = filtered(app, attachment.tools)
-            app = _until_death(attachment, app)
-            self._apps[attachment.key] = Recorded(attachment, app, with_frames=transport == "http")
+            match attachment:
+                case ProxiedServer():
+                    client = await stack.enter_async_context(proxy_client())
+                    app = filtered(proxy(client, attachment), attachment.tools)
+                case ResidentStub():
+                    stub = await stack.enter_async_context(_stub(attachment, transport))
+                    app = _until_death(attachment, filtered(stub, attachment.tools))
+            self._apps[attachment.key] = Recorded(attachment, app, with_frames=transport is Transport.HTTP)
             try:
                 yield
             finally:
@@ -89,9 +84,17 @@ class HttpEnd:
 
 
 @asynccontextmanager
-async def _managed(attachment: Attachment, sdk: SdkServer[Any]) -> AsyncGenerator[Asgi]:
+async def _stub(stub: ResidentStub, transport: Transport) -> AsyncGenerator[Asgi]:
+    """Serve a stub, as its own code may have it."""
+    async with AsyncExitStack() as stack:
+        app = _sse(stub) if transport is Transport.SSE else await stack.enter_async_context(_managed(stub))
+        yield app if stub.stub.http is None else stub.stub.http(app)
+
+
+@asynccontextmanager
+async def _managed(stub: ResidentStub) -> AsyncGenerator[Asgi]:
     """Serve streamable HTTP from a task of its own: a stub that dies there takes no other one along."""
-    manager = StreamableHTTPSessionManager(sdk)
+    manager = StreamableHTTPSessionManager(stub.sdk)
     ready, closing = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -102,7 +105,7 @@ async def _managed(attachment: Attachment, sdk: SdkServer[Any]) -> AsyncGenerato
         except asyncio.CancelledError:
             raise
         except BaseException as problem:  # noqa: BLE001  (whatever ends a stub, the lab goes on)
-            attachment.death = attachment.ended_by(problem)
+            _died(stub, problem)
         finally:
             ready.set()
 
@@ -115,18 +118,23 @@ async def _managed(attachment: Attachment, sdk: SdkServer[Any]) -> AsyncGenerato
         await living
 
 
+def _died(stub: ResidentStub, problem: BaseException) -> None:
+    stub.ended_by(problem)
+    stub.dead = True
+
+
 @contextmanager
-def _taking_note_of_death(attachment: Attachment) -> Generator[None]:
+def _taking_note_of_death(stub: ResidentStub) -> Generator[None]:
     """Keep what ends a stub from the HTTP server; an `Exception` is of one request, and is none of that."""
     try:
         yield
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as problem:  # noqa: BLE001  (the lab goes on)
-        attachment.death = attachment.ended_by(problem)
+        _died(stub, problem)
 
 
-def _until_death(attachment: Attachment, app: Asgi) -> Asgi:
+def _until_death(stub: ResidentStub, app: Asgi) -> Asgi:
     """Serve until the stub dies: then answer 502, as a gateway does for a server that is gone."""
 
     async def mortal(scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,18 +145,18 @@ def _until_death(attachment: Attachment, app: Asgi) -> Asgi:
             started = True
             await send(event)
 
-        if attachment.death is None:
-            with _taking_note_of_death(attachment):
+        if not stub.dead:
+            with _taking_note_of_death(stub):
                 await app(scope, receive, noted)
         # A response that has begun is cut off where it is, as the connection of a dead server.
-        if attachment.death is not None and not started:
+        if stub.dead and not started:
             await respond(send, 502, b"the server has died", "text/plain")
 
     return mortal
 
 
-def _sse(attachment: Attachment, sdk: SdkServer[Any]) -> Asgi:
-    transport = SseServerTransport(f"/sse/{attachment.key}/messages")
+def _sse(stub: ResidentStub) -> Asgi:
+    transport = SseServerTransport(f"/sse/{stub.key}/messages")
     count = 0
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,16 +165,16 @@ def _sse(attachment: Attachment, sdk: SdkServer[Any]) -> Asgi:
             await transport.handle_post_message(scope, receive, send)
             return
         count += 1
-        session = attachment.session(f"sse-{count}")
+        session = stub.session(f"sse-{count}")
         async with transport.connect_sse(scope, receive, send) as (read, write):
-            with _taking_note_of_death(attachment):
-                await _serve_recorded(attachment, sdk, session, read, write)
+            with _taking_note_of_death(stub):
+                await _serve_recorded(stub, session, read, write)
 
     return app
 
 
-async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: str, read: Any, write: Any) -> None:
-    """Serve a stub over a pair of streams, recording and admitting every message."""
+async def _serve_recorded(stub: ResidentStub, session: str, read: Any, write: Any) -> None:
+    """Serve a stub over a pair of streams, with every message recorded and put to the revision gate."""
     inward, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](64)
     write_stream, outward = anyio.create_memory_object_stream[SessionMessage](64)
 
@@ -177,12 +185,12 @@ async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: 
                     await inward.send(item)
                     continue
                 raw = item.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
-                attachment.record(session, "in", raw)
-                answer = attachment.admission.answer(raw)
+                stub.record(session, Direction.IN, raw)
+                answer = stub.gate.answer(raw)
                 if answer is not None:
                     await reply(answer)
                     continue
-                admitted = attachment.admission.admit(raw)
+                admitted = stub.gate.admit(raw)
                 message = types.jsonrpc_message_adapter.validate_python(admitted, by_name=False)
                 await inward.send(SessionMessage(message, metadata=item.metadata))
 
@@ -193,11 +201,11 @@ async def _serve_recorded(attachment: Attachment, sdk: SdkServer[Any], session: 
     async def give() -> None:
         async for item in outward:
             raw = item.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
-            attachment.record(session, "out", raw)
+            stub.record(session, Direction.OUT, raw)
             await write.send(item)
 
     async with read, write, inward, read_stream, write_stream, outward, anyio.create_task_group() as tasks:
         tasks.start_soon(take)
         tasks.start_soon(give)
-        await sdk.run(read_stream, write_stream, sdk.create_initialization_options())
+        await stub.sdk.run(read_stream, write_stream, stub.sdk.create_initialization_options())
         tasks.cancel_scope.cancel()

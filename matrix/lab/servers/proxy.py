@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import anyio
 import httpx2
 
-from matrix.lab.servers.attachment import SERVER_FAULT, Asgi, Attachment
-from matrix.lab.servers.recorder import Receive, Scope, Send, read_body, respond
+from matrix.lab.servers.asgi import Asgi, Receive, Scope, Send, read_body, respond
+from matrix.lab.servers.attachment import ProxiedServer
 
 CONNECT_SECONDS = 15.0
 REDIRECTS = 3
@@ -34,7 +34,7 @@ class _Outward(httpx2.AsyncHTTPTransport):
     handle_async_request = httpx2.AsyncHTTPTransport.handle_async_request
 
 
-def upstream_client() -> httpx2.AsyncClient:
+def proxy_client() -> httpx2.AsyncClient:
     """Return the client by which real servers are reached; how long they may take, the agent decides."""
     transport = _Outward(verify=_trust(), limits=httpx2.Limits(max_connections=None))
     return httpx2.AsyncClient(transport=transport, timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS))
@@ -46,22 +46,22 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def proxy(client: httpx2.AsyncClient, attachment: Attachment) -> Asgi:
-    """Return an application that hands every request on to the attachment's upstream, with its headers added.
+def proxy(client: httpx2.AsyncClient, server: ProxiedServer) -> Asgi:
+    """Return an application that hands every request on to the server, with its headers added.
 
     A redirect is followed on the same origin only: the headers are nobody else's business.
     """
-    added = {name.lower().encode("latin-1"): value.encode("utf-8") for name, value in attachment.headers.items()}
+    added = {name.lower().encode("latin-1"): value.encode("utf-8") for name, value in server.headers.items()}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         kept = [pair for pair in scope["headers"] if pair[0].lower() not in {*_HOP_BY_HOP, *added}]
         headers = [*kept, *added.items(), (b"accept-encoding", b"identity")]
         body = await read_body(receive) if scope["method"] == "POST" else b""
         try:
-            response = await _sent(client, scope["method"], str(attachment.upstream), headers, body)
+            response = await _sent(client, scope["method"], server.url, headers, body)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
             # Not its text: that may hold what was sent.
-            attachment.trace.notes.append(f"{SERVER_FAULT} {attachment.server} {_told(problem)}")
+            server.server_fault(_told(problem))
             await respond(send, 502, b"the server cannot be reached", "text/plain")
             return
         await _passed_on(response, receive, send)

@@ -1,48 +1,27 @@
-"""Real servers: read from the file that pins them, confined to one folder, and probed with known answers.
+"""Pinned real servers, as their file says: which there are, how each is started, and its probes.
 
-A stub shows one behaviour on purpose; a real server shows what agents meet outside. Which servers there are,
-how each is started, and which calls have known answers, is data: `mcp_stubs/real.toml` says it, in the
-placeholders that its head explains. This module reads that file and fills the placeholders in; installing is
-the business of `matrix.registry.environments`, and starting a process that of the lab.
+A stub shows one behaviour on purpose; a real server shows what agents meet outside. What there is to know of each is
+data: `mcp_stubs/real.toml` has it, in the placeholders that its head explains. This module reads that file;
+`prepare` fills the placeholders in, and installing is the business of `matrix.registry.environments`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
-import subprocess
 import tomllib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from matrix.errors import ConfigurationError, MatrixError
-from matrix.placeholders import fill, placeholders
-from matrix.registry import environments
+from matrix.errors import ConfigurationError
+from matrix.model import Probe
+from matrix.placeholders import placeholders
 from matrix.registry.environments import EnvironmentSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-_SETUP_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A call whose answer is known: the text of `tool`'s result must hold `contains`."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: str
-
-    def filled(self, root: Path, token: str, site: str = "") -> Probe:
-        """Fill in what one run is given: the cell's folder, its own token, the address of the lab's site."""
-        values = {"root": str(root), "token": token, "site": site}
-        return replace(self, arguments=fill(self.arguments, values), contains=fill(self.contains, values))
 
 
 @dataclass(frozen=True)
@@ -56,7 +35,7 @@ class HttpStart:
 
 
 @dataclass(frozen=True)
-class RealServer:
+class PinnedServer:
     """A server of the outside world, its placeholders not yet filled in."""
 
     name: str
@@ -70,107 +49,8 @@ class RealServer:
     requires: tuple[str, ...]
     probes: tuple[Probe, ...]
 
-    @property
-    def needs_site(self) -> bool:
-        """Whether a probe calls for the site that the lab serves."""
-        return any("site" in placeholders(probe.arguments) for probe in self.probes)
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """What starts a server: command, whole environment, folder; `url` and `ready` over HTTP only."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: Path
-    url: str | None = None
-    ready: str | None = None
-
-
-def fresh_token() -> str:
-    """Make a token that no other run has: letters and digits, safe as a name of nearly anything."""
-    return f"t{secrets.token_hex(8)}"
-
-
-def site_page(path: str) -> str | None:
-    """Answer what the lab's site serves as HTML under a path; None where it has no such page (404)."""
-    page = re.fullmatch(r"/page/([a-z0-9]+)", path)
-    return f"<html><body><article><h1>It works: {page[1]}</h1></article></body></html>" if page else None
-
-
-def unavailable(server: RealServer) -> str | None:
-    """Why this machine cannot have the server, as far as that is known without installing anything."""
-    missing = [program for program in server.requires if shutil.which(program) is None]
-    if missing:
-        return f"{server.name} needs {' and '.join(missing)}, not found on PATH."
-    return environments.available(server.environment)
-
-
-def prepare(server: RealServer, root: Path, port: int | None = None) -> Prepared:
-    """Lay the server's files below `root` and say how it is started: over stdio, or over HTTP on `port`.
-
-    The server's environment must be installed. For one root, the files are laid once, however often this is
-    called; it blocks for the setup commands of that first time.
-    """
-    if port is None and server.stdio is None:
-        raise MatrixError(f"the server {server.name} is not to be had over stdio")
-    if port is not None and server.http is None:
-        raise MatrixError(f"the server {server.name} is not to be had over HTTP")
-    values = {
-        "bin": str(environments.bin_path(server.environment)),
-        "python": str(environments.bin_path(server.environment) / "python"),
-        "root": str(root),
-    }
-    home = root / "home"
-    env = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(home),
-        "TMPDIR": str(home / "tmp"),
-        **fill(server.env, values),
-    }
-    _lay(server, root, values, env)
-    if port is not None and server.http is not None:
-        values["port"] = str(port)
-        return Prepared(
-            argv=tuple(fill(server.http.argv, values)),
-            env=env | fill(server.http.env, values),
-            cwd=root,
-            url=f"http://127.0.0.1:{port}{server.http.path}",
-            ready=server.http.ready,
-        )
-    return Prepared(argv=tuple(fill(server.stdio, values)), env=env, cwd=root)
-
-
-def _lay(server: RealServer, root: Path, values: Mapping[str, str], env: Mapping[str, str]) -> None:
-    """Write the server's files and run its setup commands, unless that was done in this root before."""
-    done = root / f".{server.name}.laid"
-    if done.exists():
-        return
-    (root / "home" / "tmp").mkdir(parents=True, exist_ok=True)
-    for name, text in server.files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    for template in server.setup:
-        command = cast("list[str]", fill(template, values))
-        try:
-            subprocess.run(  # noqa: S603 - the commands come from a file of the repository or of its user
-                command,
-                cwd=root,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=_SETUP_SECONDS,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            stderr = str(getattr(error, "stderr", None) or error).strip().splitlines()
-            raise MatrixError(f"{server.name}: the setup command {command[0]!r} failed: {stderr[-1]}") from error
-    done.touch()
-
-
-def load_real_servers(path: Path) -> tuple[RealServer, ...]:
+def load_real_servers(path: Path) -> tuple[PinnedServer, ...]:
     """Read the servers from the file that pins them, in its order, or say what is wrong with it and where."""
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -202,9 +82,9 @@ def load_real_servers(path: Path) -> tuple[RealServer, ...]:
     return tuple(_server(name, entry, specs[entry.environment]) for name, entry in file.servers.items())
 
 
-def _server(name: str, entry: _Server, environment: EnvironmentSpec) -> RealServer:
+def _server(name: str, entry: _Server, environment: EnvironmentSpec) -> PinnedServer:
     http = entry.http
-    return RealServer(
+    return PinnedServer(
         name=name,
         summary=entry.summary,
         environment=environment,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from matrix.json_access import mapping
-from matrix.lab.servers.attachment import Asgi, Attachment
-from matrix.lab.trace import HttpExchange
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Any]
-Send = Callable[[Any], Any]
+from matrix.lab.records import Direction, HttpExchange
+from matrix.lab.servers.asgi import Asgi, Receive, Scope, Send, media_type, read_body, replay, respond, with_length
+from matrix.lab.servers.attachment import Attachment
+from matrix.lab.servers.json_rpc import error_response, read_json
+from matrix.lab.servers.sse_events import EventReader
 
 
 class Recorded:
@@ -37,7 +36,7 @@ class Recorded:
             refused = self._refusal(headers, cast("dict[str, Any]", message))
             if refused is not None:
                 exchange.frames_in()
-                status = 400 if attachment.admission.refuses_header(headers.get("mcp-protocol-version")) else 200
+                status = 400 if attachment.gate.refuses_header(headers.get("mcp-protocol-version")) else 200
                 await respond(exchange.watching(send), status, json.dumps(refused).encode(), "application/json")
                 return
             body = self._admitted(cast("dict[str, Any]", message), body)
@@ -45,15 +44,14 @@ class Recorded:
         await self._app(with_length(scope, body), replay(body, receive), watched)
 
     def _refusal(self, headers: Mapping[str, str], message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        admission = self._attachment.admission
-        answer = admission.answer(message)
-        if answer is None and admission.refuses_header(headers.get("mcp-protocol-version")):
-            error = {"code": -32000, "message": "Bad Request: Unsupported protocol version"}
-            return {"jsonrpc": "2.0", "id": None, "error": error}
+        gate = self._attachment.gate
+        answer = gate.answer(message)
+        if answer is None and gate.refuses_header(headers.get("mcp-protocol-version")):
+            return error_response(None, -32000, "Bad Request: Unsupported protocol version")
         return answer
 
     def _admitted(self, message: dict[str, Any], body: bytes) -> bytes:
-        admitted = self._attachment.admission.admit(message)
+        admitted = self._attachment.gate.admit(message)
         return body if admitted is message else json.dumps(admitted).encode()
 
 
@@ -69,15 +67,16 @@ class _Exchange:
         self._wire_id = wire_id
         self._message = message
         self._rpc_method: str | None = mapping(message).get("method")
-        self._buffer = b""
-        self._streamed = False
+        self._body = bytearray()
+        self._events: EventReader | None = None
+        """Reads the response where it is a stream of events."""
         self._frames_recorded = False
 
     def frames_in(self) -> None:
         """Record what the client sent, once its session is known."""
         if not self._frames_recorded and self._message is not None:
             self._frames_recorded = True
-            self._attachment.record(self._attachment.session(self._wire_id), "in", self._message)
+            self._attachment.record(self._attachment.session(self._wire_id), Direction.IN, self._message)
 
     def watching(self, send: Send, *, frames: bool = True) -> Send:
         """Return a `send` that records what passes through it."""
@@ -99,7 +98,8 @@ class _Exchange:
     def _head(self, event: Mapping[str, Any]) -> None:
         sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event["headers"]}
         self._wire_id = sent.get("mcp-session-id") or self._wire_id
-        self._streamed = sent.get("content-type", "").startswith("text/event-stream")
+        if media_type(event["headers"]) == "text/event-stream":
+            self._events = EventReader()
         attachment = self._attachment
         attachment.trace.add(
             HttpExchange(
@@ -114,61 +114,11 @@ class _Exchange:
         )
 
     def _take(self, body: bytes, *, last: bool) -> None:
-        self._buffer += body
         session = self._attachment.session(self._wire_id)
-        if self._streamed:
-            *events, self._buffer = self._buffer.replace(b"\r\n", b"\n").split(b"\n\n")
-            for event in events:
-                data = b"\n".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
-                self._attachment.record(session, "out", read_json(data))
-        elif last:
-            self._attachment.record(session, "out", read_json(self._buffer))
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Return the whole body of a request, or what had come when the client left."""
-    body = b""
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return body
-        body += event.get("body", b"")
-        if not event.get("more_body", False):
-            return body
-
-
-def replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body that has been read once more."""
-    given = False
-
-    async def replayed() -> Any:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replayed
-
-
-def with_length(scope: Scope, body: bytes) -> Scope:
-    """Tell the length of a body that may have been changed on the way."""
-    if scope["method"] != "POST":
-        return scope
-    headers = [pair for pair in scope["headers"] if pair[0].lower() != b"content-length"]
-    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
-
-
-def read_json(body: bytes) -> Any:
-    """Return the body as JSON, None where it is none."""
-    try:
-        return json.loads(body) if body.strip() else None
-    except ValueError:
-        return None
-
-
-async def respond(send: Send, status: int, body: bytes, content_type: str) -> None:
-    """Send a whole response."""
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        if self._events is not None:
+            for event in self._events.feed(body):
+                self._attachment.record(session, Direction.OUT, read_json(event.data))
+            return
+        self._body += body
+        if last:
+            self._attachment.record(session, Direction.OUT, read_json(bytes(self._body)))

@@ -1,4 +1,4 @@
-"""Which revisions of MCP a server in the lab admits to.
+"""The revision gate: a server in the lab admits to one revision of MCP only.
 
 The SDK's server speaks all of them at once; a server of the outside world speaks some. What a server of one
 revision would not understand is answered here, before the SDK sees it, as such a server answers it.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matrix.json_access import mapping
+from matrix.lab.servers.json_rpc import error_response
 from matrix.model import ANY_REVISION, REVISIONS, STATELESS
 
 METHOD_NOT_FOUND = -32601
@@ -20,7 +21,7 @@ UNSUPPORTED_PROTOCOL_VERSION = -32022
 
 
 @dataclass(frozen=True)
-class Admission:
+class RevisionGate:
     """What a server of `revision` makes of a message; a stub that keeps to the old revisions by itself is `own`."""
 
     revision: str
@@ -40,11 +41,13 @@ class Admission:
             if method == "initialize":
                 asked = mapping(message.get("params")).get("protocolVersion", "")
                 data = {"supported": [STATELESS], "requested": asked}
-                return _error(message, UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version", data)
+                return error_response(
+                    message.get("id"), UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version", data
+                )
             return None
         if method != "server/discover":
             return None
-        return _error(message, METHOD_NOT_FOUND, "Method not found")
+        return error_response(message.get("id"), METHOD_NOT_FOUND, "Method not found")
 
     def admit(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the message as the SDK's server may see it: `initialize` asks for at most our revision."""
@@ -60,10 +63,3 @@ class Admission:
     def refuses_header(self, version: str | None) -> bool:
         """Whether the HTTP header `MCP-Protocol-Version` names a revision that this server does not know."""
         return self.revision not in {ANY_REVISION, STATELESS} and not self.own and version == STATELESS
-
-
-def _error(message: Mapping[str, Any], code: int, text: str, data: Any = None) -> Mapping[str, Any]:
-    error: dict[str, Any] = {"code": code, "message": text}
-    if data is not None:
-        error["data"] = data
-    return {"jsonrpc": "2.0", "id": message.get("id"), "error": error}

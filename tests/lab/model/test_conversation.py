@@ -10,7 +10,8 @@ import pytest
 
 from matrix.lab.model.conversation import Conversation, find_tool
 from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.script import (
+from matrix.lab.records import Note, NoteKind
+from matrix.lab.script import (
     Call,
     Gate,
     Script,
@@ -194,7 +195,8 @@ async def test_a_malformed_request_is_refused_and_noted_and_uses_up_no_turn(body
     assert answer.status == 400
     assert json.loads(answer.body)["error"]["message"]
     assert len(talk.trace.notes) == 1
-    assert "the agent's request to its model is" in talk.trace.notes[0]
+    assert talk.trace.notes[0].kind is NoteKind.MODEL_REQUEST
+    assert "the agent's request to its model is" in talk.trace.notes[0].text
     assert await talk.ask() == "well"
 
 
@@ -203,7 +205,8 @@ async def test_a_path_that_is_no_model_request_is_refused_and_noted():
     answer = await talk.post(b"{}", "/v1/embeddings")
     assert answer.status == 404
     assert json.loads(answer.body)["error"]["message"] == "no such endpoint: /v1/embeddings"
-    assert talk.trace.notes == ["the agent asked its provider for /v1/embeddings, which is no model request"]
+    text = "the agent asked its provider for /v1/embeddings, which is no model request"
+    assert talk.trace.notes == [Note(NoteKind.MODEL_REQUEST, text)]
     assert await talk.ask() == "well"
 
 

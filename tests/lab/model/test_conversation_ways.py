@@ -20,8 +20,8 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from matrix.adapters.base import base_url
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.script import Script, call, fault, say
-from matrix.lab.model.transport import CURRENT, tapped
+from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.script import Script, call, fault, say
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
 
@@ -71,7 +71,7 @@ def converse(lab):
 @pytest.fixture
 def tap(lab):
     """Tap this process, as a worker does."""
-    with tapped(lambda conversation, path, body: lab.call(conversation.answer(path, body)), None):
+    with intercepted(lambda conversation, path, body: lab.call(conversation.answer(path, body)), None):
         yield
 
 

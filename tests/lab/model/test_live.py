@@ -24,11 +24,11 @@ from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
 from matrix.lab.model.live import recorded
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.script import Script, call, fault, say, together
-from matrix.lab.model.transport import CURRENT, tapped
+from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.script import Script, call, fault, say, together
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
-from matrix.results.files import read_matrix
+from matrix.results.reading import read_matrix
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +114,7 @@ def facts(trace):
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 async def test_the_same_is_recorded_as_in_a_hermetic_run(lab, provider, monkeypatch, protocol, streamed):
     hermetic = lab.converse("c0", 0, SCRIPT, Trace())
-    with tapped(lambda conversation, path, body: lab.call(conversation.answer(path, body)), None):
+    with intercepted(lambda conversation, path, body: lab.call(conversation.answer(path, body)), None):
         assert await ran(adder(protocol), hermetic, streamed) == "seven"
     there, live = provider.converse("c0", 0, SCRIPT, Trace()), fresh()
     monkeypatch.setenv(URLS[protocol.partition("-")[0]], base_url(protocol, provider.model_url(there)))

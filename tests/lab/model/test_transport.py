@@ -11,8 +11,8 @@ import httpx
 import httpx2
 import pytest
 
-from matrix.lab.model.script import Script, say
-from matrix.lab.model.transport import CURRENT, tapped
+from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.script import Script, say
 from matrix.lab.trace import Trace
 from tests.lab.bench import HTTP_HEADERS, INITIALIZE, answer_in, attached
 
@@ -39,7 +39,7 @@ def play(lab):
 
 @pytest.fixture
 def tap(play):
-    with tapped(play, weather):
+    with intercepted(play, weather):
         yield
 
 
@@ -111,7 +111,7 @@ async def test_the_agents_own_rest_call_is_answered_by_its_service(converse):
 
 @CLIENTS
 @pytest.mark.usefixtures("tap")
-def test_a_synchronous_client_is_tapped_as_well(converse, library):
+def test_a_synchronous_client_is_intercepted_as_well(converse, library):
     conversation = converse("hello")
     with library.Client() as http:
         assert http.post(CHAT, json=QUESTION).json()["choices"][0]["message"]["content"] == "hello"
@@ -190,14 +190,14 @@ class AgentError(Exception):
 
 def test_the_tap_is_removed_afterwards_whatever_happened(play):
     before = in_place()
-    with pytest.raises(AgentError), tapped(play, weather):
+    with pytest.raises(AgentError), intercepted(play, weather):
         raise AgentError if in_place() != before else AssertionError
     assert in_place() == before
 
 
 @CLIENTS
 async def test_a_request_goes_its_own_way_once_the_tap_is_removed(play, library):
-    with tapped(play, weather):
+    with intercepted(play, weather):
         pass
     async with library.AsyncClient() as http:
         with pytest.raises(library.ConnectError) as caught:

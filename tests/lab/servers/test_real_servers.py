@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from matrix.errors import ConfigurationError, MatrixError
-from matrix.lab.servers.real import fresh_token, load_real_servers, prepare, site_page, unavailable
+from matrix.lab.servers.prepare import filled, prepare_http, prepare_stdio, unavailable
+from matrix.lab.servers.real import load_real_servers
+from matrix.lab.servers.site import site_page
 from matrix.registry import environments
 from matrix.registry.environments import EnvironmentUnavailable
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteReceiveStream
 
-    from matrix.lab.servers.real import RealServer
+    from matrix.lab.servers.real import PinnedServer
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = REPOSITORY / "mcp_stubs" / "real.toml"
@@ -46,7 +49,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def install(server: RealServer) -> Path:
+def install(server: PinnedServer) -> Path:
     """Install the server's environment, or skip the test with the reason why this machine cannot have it."""
     if reason := unavailable(server):
         pytest.skip(reason)
@@ -85,7 +88,7 @@ def site() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def reachable(server: RealServer, transport: str, root: Path) -> AsyncIterator[Target]:
+async def reachable(server: PinnedServer, transport: str, root: Path) -> AsyncIterator[Target]:
     """Yield where the server is reached: a command for each client to start, or one address for all."""
     if transport == "stdio":
         yield Target(server, root, None)
@@ -94,7 +97,7 @@ async def reachable(server: RealServer, transport: str, root: Path) -> AsyncIter
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        prepared = prepare(server, root, port=port)
+        prepared = prepare_http(server, root, port)
         async with await anyio.open_process(
             prepared.argv, env=prepared.env, cwd=prepared.cwd, stdout=subprocess.DEVNULL
         ) as process:
@@ -121,7 +124,7 @@ async def said(stream: ByteReceiveStream, text: str | None) -> bool:
 class Target:
     """A way to reach one server, and the clients that go it."""
 
-    server: RealServer
+    server: PinnedServer
     root: Path
     url: str | None
 
@@ -131,11 +134,11 @@ class Target:
             async with Client(self.url) as client:
                 yield client
             return
-        prepared = prepare(self.server, self.root)
+        prepared = prepare_stdio(self.server, self.root)
         parameters = StdioServerParameters(
             command=prepared.argv[0], args=list(prepared.argv[1:]), env=dict(prepared.env), cwd=prepared.cwd
         )
-        with (self.root / f"{fresh_token()}.stderr").open("w") as stderr:
+        with (self.root / f"{secrets.token_hex(8)}.stderr").open("w") as stderr:
             async with Client(stdio_client(parameters, errlog=stderr)) as client:
                 yield client
 
@@ -146,8 +149,8 @@ class Target:
 
     async def probe_from(self, client: Client, site: str) -> None:
         """Put every probe, as one run would, and check its answer."""
-        token = fresh_token()
-        for probe in (probe.filled(self.root, token, site) for probe in self.server.probes):
+        token = f"t{secrets.token_hex(8)}"
+        for probe in (filled(each, self.root, token, site) for each in self.server.probes):
             result = await client.call_tool(probe.tool, dict(probe.arguments))
             text = "\n".join(block.text for block in result.content if block.type == "text")
             assert not result.is_error, text
@@ -206,22 +209,18 @@ def test_every_server_has_two_probes_and_exact_pins(server):
     assert all("@" in pin[1:] for pin in server.environment.npm)
 
 
-def test_only_the_server_that_fetches_pages_needs_the_site():
-    assert [server.name for server in SERVERS if server.needs_site] == ["fetch"]
-
-
 def test_files_are_laid_once_for_one_root(tmp_path):
     (server,) = (server for server in SERVERS if server.name == "filesystem")
-    first = prepare(server, tmp_path)
+    first = prepare_stdio(server, tmp_path)
     (tmp_path / "files" / "note.txt").write_text("changed by a run")
-    assert prepare(server, tmp_path) == first
+    assert prepare_stdio(server, tmp_path) == first
     assert (tmp_path / "files" / "note.txt").read_text() == "changed by a run"
 
 
 def test_a_server_sees_no_variable_of_the_host_but_its_path(tmp_path, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", "secret")
     (server,) = (server for server in SERVERS if server.name == "memory")
-    env = prepare(server, tmp_path).env
+    env = prepare_stdio(server, tmp_path).env
     assert sorted(env) == ["HOME", "MEMORY_FILE_PATH", "PATH", "TMPDIR"]
     assert all(str(tmp_path) in value for name, value in env.items() if name != "PATH")
 
@@ -230,7 +229,7 @@ def test_a_setup_command_that_fails_is_told_in_words(tmp_path):
     (server,) = (server for server in SERVERS if server.name == "filesystem")
     server = replace(server, setup=(("{bin}/none",),))
     with pytest.raises(MatrixError, match=r"filesystem: the setup command .* failed: .*No such file"):
-        prepare(server, tmp_path)
+        prepare_stdio(server, tmp_path)
 
 
 def test_a_program_that_is_not_there_is_known_without_installing(monkeypatch):
@@ -242,7 +241,7 @@ def test_a_program_that_is_not_there_is_known_without_installing(monkeypatch):
 def test_a_transport_that_the_server_lacks_is_refused_in_words(tmp_path):
     (server,) = (server for server in SERVERS if server.name == "memory")
     with pytest.raises(MatrixError, match="the server memory is not to be had over HTTP"):
-        prepare(server, tmp_path, port=1)
+        prepare_http(server, tmp_path, 1)
 
 
 GOOD = """

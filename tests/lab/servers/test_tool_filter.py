@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from mcp import MCPError
 
-from matrix.lab.lab import Wanted
-from matrix.lab.servers.real import Prepared
-from matrix.lab.servers.recorder import read_body
-from matrix.lab.servers.tool_filter import ToolFilter, filtered
+from matrix.lab.records import NoteKind
+from matrix.lab.servers.asgi import read_body
+from matrix.lab.servers.spec import ServerSpec, StubServer
+from matrix.lab.servers.stubs import load_stub
+from matrix.lab.servers.tool_filter import WireFilter, filtered
 from matrix.lab.trace import Trace
-from matrix.model import STATEFUL, STATELESS
-from matrix.registry.discovery import load_stub
-from tests.lab.bench import Attached, alive, connected, pumping
+from matrix.model import STATEFUL, STATELESS, Transport
+from matrix.sources import HttpServer, StdioServer
+from matrix.tool_filter import ToolFilter
+from tests.lab.bench import Attached, alive, bridging, connected
 from tests.lab.servers.test_bridge import DEAF, LINE, SERVER, child_pid, ends, python
 
 pytestmark = pytest.mark.anyio
@@ -28,9 +30,8 @@ async def private(lab, folder, *argv, tools=None):
     """Attach a stdio server that the lab has started for itself."""
     trace = Trace()
     env = {"PATH": os.environ["PATH"], "KEPT": "yes"}
-    prepared = Prepared(tuple(argv or python(SERVER)), env, Path(folder))
-    wanted = [Wanted("child", prepared=prepared, private=True, tools=tools)]
-    entries = await lab.call(lab.open("c0", trace, wanted, "stdio", STATEFUL))
+    server = StdioServer(tuple(argv or python(SERVER)), env, Path(folder), private=True, tools=tools)
+    entries = await lab.call(lab.open("c0", trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
     try:
         yield Attached(lab, trace, entries)
     finally:
@@ -38,7 +39,7 @@ async def private(lab, folder, *argv, tools=None):
 
 
 async def test_a_private_server_is_served_and_every_line_of_it_recorded(lab, tmp_path):
-    async with private(lab, tmp_path) as cell, pumping(cell.entries["child"]) as line:
+    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
         await line.send({"id": 1, "method": "ask"})
         assert await line.read() == {"id": 1, "result": {"id": 1, "method": "ask"}}
@@ -51,7 +52,7 @@ async def test_a_private_server_is_served_and_every_line_of_it_recorded(lab, tmp
 
 async def test_of_a_private_server_the_agent_learns_neither_command_nor_environment(lab, tmp_path):
     code = "import os; print(os.getcwd(), sorted({*os.environ} - {'LC_CTYPE'}))"
-    async with private(lab, tmp_path, *python(code)) as cell, pumping(cell.entries["child"]) as line:
+    async with private(lab, tmp_path, *python(code)) as cell, bridging(cell.entries["child"]) as line:
         assert (await line.end())[1].decode() == f"{tmp_path} ['KEPT', 'PATH']\n"
         assert await cell.ended()
     entry = cell.entries["child"]
@@ -60,7 +61,7 @@ async def test_of_a_private_server_the_agent_learns_neither_command_nor_environm
 
 
 async def test_a_private_server_passes_lines_of_two_megabytes_both_ways_at_once(lab, tmp_path):
-    async with private(lab, tmp_path) as cell, pumping(cell.entries["child"]) as line:
+    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         messages = [{"id": number, "method": "ask", "text": LINE} for number in range(3)]
         for message in messages:
             await line.send(message)
@@ -72,8 +73,8 @@ async def test_a_private_server_passes_lines_of_two_megabytes_both_ways_at_once(
     ("message", "code", "recorded"),
     [({"method": "exit", "code": 7}, 7, "7"), ({"method": "die", "signal": 9}, 137, "-9")],
 )
-async def test_a_pump_exits_as_its_private_server_does(lab, tmp_path, message, code, recorded):
-    async with private(lab, tmp_path) as cell, pumping(cell.entries["child"]) as line:
+async def test_a_bridge_exits_as_its_private_server_does(lab, tmp_path, message, code, recorded):
+    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         await line.send(message)
         assert await line.gone() == code
         assert await cell.ended()
@@ -81,8 +82,8 @@ async def test_a_pump_exits_as_its_private_server_does(lab, tmp_path, message, c
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_private_server_does_not_survive_its_pump(lab, tmp_path, number):
-    async with private(lab, tmp_path) as cell, pumping(cell.entries["child"]) as line:
+async def test_a_private_server_does_not_survive_its_bridge(lab, tmp_path, number):
+    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
         line.process.send_signal(number)
         await line.gone()
@@ -91,7 +92,7 @@ async def test_a_private_server_does_not_survive_its_pump(lab, tmp_path, number)
 
 
 async def test_closing_a_cell_ends_a_private_server_that_is_deaf(lab, tmp_path):
-    async with private(lab, tmp_path, *python(DEAF)) as cell, pumping(cell.entries["child"]) as line:
+    async with private(lab, tmp_path, *python(DEAF)) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
         await lab.call(lab.close("c0"))
         await line.gone()
@@ -100,12 +101,13 @@ async def test_closing_a_cell_ends_a_private_server_that_is_deaf(lab, tmp_path):
 
 async def test_a_server_that_cannot_be_started_or_says_nothing_is_at_fault_itself(lab, tmp_path):
     missing = str(tmp_path / "none")
-    async with private(lab, tmp_path, missing) as cell, pumping(cell.entries["child"]) as line:
+    async with private(lab, tmp_path, missing) as cell, bridging(cell.entries["child"]) as line:
         assert (await line.gone()) == 127
         assert await cell.ended()
     (note,) = cell.trace.notes
     why = f"{missing}: No such file or directory"
-    assert note == f"the server itself: child ended with exit code 127 before it said anything: {why}"
+    assert note.kind is NoteKind.SERVER_FAULT
+    assert note.text == f"the server itself: child ended with exit code 127 before it said anything: {why}"
 
 
 FILTERS = [
@@ -128,7 +130,7 @@ def test_a_list_of_tools_is_filtered_in_whatever_response_and_batch_it_comes():
     listed = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "add"}, {"name": "drop"}], "nextCursor": "x"}}
     kept = {**listed, "result": {"tools": [{"name": "add"}], "nextCursor": "x"}}
     other = {"jsonrpc": "2.0", "id": 2, "result": {"content": []}}
-    tools = ToolFilter(exclude=("drop",))
+    tools = WireFilter(ToolFilter(exclude=("drop",)))
     assert tools.admit(listed) == kept
     assert tools.admit([other, listed]) == [other, kept]
     assert tools.admit(other) is other
@@ -138,7 +140,7 @@ def test_a_batch_that_calls_an_excluded_tool_is_refused_whole():
     def called(number, tool):
         return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool}}
 
-    tools = ToolFilter(exclude=("drop",))
+    tools = WireFilter(ToolFilter(exclude=("drop",)))
     assert not tools.refuses([called(1, "add"), {"jsonrpc": "2.0", "method": "notifications/x"}])
     batch = [called(1, "add"), called(2, "drop"), {"jsonrpc": "2.0", "method": "notifications/x"}]
     assert tools.refuses(batch)
@@ -151,8 +153,8 @@ def test_a_batch_that_calls_an_excluded_tool_is_refused_whole():
 @pytest.mark.parametrize("revision", [STATEFUL, STATELESS])
 async def test_over_http_an_excluded_tool_is_neither_listed_nor_called(lab, revision):
     trace = Trace()
-    wanted = [Wanted("many", load_stub("many"), tools=ToolFilter(exclude=("echo_00*",)))]
-    entries = await lab.call(lab.open("c0", trace, wanted, "http", revision))
+    servers = [ServerSpec("many", StubServer(load_stub("many"), ToolFilter(exclude=("echo_00*",))))]
+    entries = await lab.call(lab.open("c0", trace, servers, Transport.HTTP, revision))
     try:
         async with connected(entries["many"]) as client:
             listed = [tool.name for tool in (await client.list_tools()).tools]
@@ -168,10 +170,23 @@ async def test_over_http_an_excluded_tool_is_neither_listed_nor_called(lab, revi
 
 
 async def test_what_cannot_be_filtered_is_refused(lab):
-    wanted = [Wanted("echo", load_stub("echo"), tools=ToolFilter(exclude=("echo",)))]
-    for transport in ("stdio", "sse"):
+    servers = [ServerSpec("echo", StubServer(load_stub("echo"), ToolFilter(exclude=("echo",))))]
+    for transport in (Transport.STDIO, Transport.SSE):
         with pytest.raises(ValueError, match="tools are filtered over HTTP"):
-            await lab.call(lab.open(f"c-{transport}", Trace(), wanted, transport, STATEFUL))
+            await lab.call(lab.open(f"c-{transport}", Trace(), servers, transport, STATEFUL))
+
+
+async def test_a_server_is_not_attached_over_a_transport_that_it_has_not(lab, tmp_path):
+    started = ServerSpec("child", StdioServer(("true",), {}, tmp_path))
+    for server, transport in (
+        (started, Transport.HTTP),
+        (started, Transport.SSE),
+        (ServerSpec("far", HttpServer("http://127.0.0.1:1/mcp")), Transport.STDIO),
+    ):
+        with pytest.raises(
+            ValueError, match=f"{server.name} is an? .* server, which is not to be had over {transport}"
+        ):
+            await lab.call(lab.open(f"c-{transport}", Trace(), [server], transport, STATEFUL))
 
 
 LISTED = b'{"id": 1, "result": {"tools": [{"name": "drop"}, {"name": "add"}]}}'
@@ -198,12 +213,12 @@ async def test_a_response_is_filtered_however_it_is_cut_into_pieces(size, kind):
     async def send(event):
         sent.append(event)
 
-    await filtered(server, ToolFilter(exclude=("drop",)))({"method": "POST", "headers": []}, receive, send)
+    await filtered(server, WireFilter(ToolFilter(exclude=("drop",))))({"method": "POST", "headers": []}, receive, send)
     got = b"".join(each.get("body", b"") for each in sent)
     kept = b'{"id": 1, "result": {"tools": [{"name": "add"}]}}'
     if body is LISTED:
         assert got == kept
         assert dict(sent[0]["headers"])[b"content-length"] == str(len(kept)).encode()
     else:
-        assert got == b": hello\n\nevent: message\nid: 7\ndata: " + kept + b'\n\ndata: {"id": 2}\n\n'
+        assert got == b": hello\r\n\r\nevent: message\r\nid: 7\r\ndata: " + kept + b'\r\n\r\ndata: {"id": 2}\n\n'
         assert b"content-length" not in dict(sent[0]["headers"])

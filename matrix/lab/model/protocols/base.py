@@ -10,29 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-
-@dataclass(frozen=True)
-class OfferedTool:
-    """A tool as the agent offered it to the model; `schema` is plain JSON Schema, `raw` what was really sent."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-    raw: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ShownResult:
-    """The result of one tool call as the model was shown it.
-
-    `text` joins the textual parts with newlines; `parts` holds every part as the provider's JSON had it (images
-    too); `is_error` is True or False where the protocol can say so, else None.
-    """
-
-    call_id: str
-    text: str
-    parts: tuple[Mapping[str, Any], ...] = ()
-    is_error: bool | None = None
+from matrix.lab.records import OfferedTool, ReplyCall, ShownResult
 
 
 @dataclass(frozen=True)
@@ -52,15 +30,6 @@ class ModelRequest:
     stream: bool
     raw: Mapping[str, Any] = field(repr=False, default_factory=dict[str, Any])
     asked: tuple[ReplyCall, ...] = ()
-
-
-@dataclass(frozen=True)
-class ReplyCall:
-    """A tool call, to be rendered or read: its id, the name that the agent offered, the arguments."""
-
-    call_id: str
-    name: str
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from matrix.capabilities.verbs import ServerFault
-from matrix.engine.entry import MARK
-from matrix.lab.servers.real import Prepared, RealServer, prepare
+from matrix.errors import ServerFault
+from matrix.lab.servers.prepare import HttpProcess, prepare_http
+from matrix.lab.servers.real import PinnedServer
+from matrix.processes import MARK, mark
 
 READY_SECONDS = 60
 
 
-class Upstreams:
+class HttpServers:
     """The real HTTP servers of a worker; a context manager that ends them."""
 
     def __init__(self) -> None:
-        self._running: dict[str, tuple[subprocess.Popen[bytes], Prepared]] = {}
+        self._running: dict[str, tuple[subprocess.Popen[bytes], HttpProcess]] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -38,38 +39,34 @@ class Upstreams:
                 os.kill(process.pid, signal.SIGKILL)
             process.wait()
 
-    def url(self, server: RealServer) -> str:
+    def url(self, server: PinnedServer) -> str:
         """Return where the server listens, starting it if need be. Raises ServerFault when it does not come up."""
         with self._lock:
             if server.name not in self._running:
                 self._running[server.name] = _started(server)
-            url = self._running[server.name][1].url
-        if url is None:
-            msg = f"{server.name} is not to be had over HTTP"
-            raise ServerFault(msg)
-        return url
+            return self._running[server.name][1].url
 
     def root(self, name: str) -> Path:
         """Return the folder that the server is confined to."""
         return self._running[name][1].cwd
 
 
-def _started(server: RealServer) -> tuple[subprocess.Popen[bytes], Prepared]:
+def _started(server: PinnedServer) -> tuple[subprocess.Popen[bytes], HttpProcess]:
     root = Path(tempfile.mkdtemp(prefix="matrix-lab-upstream-"))
-    prepared = prepare(server, root, _free_port())
+    prepared = prepare_http(server, root, _free_port())
     log = root / "output.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  (the command of a pinned server)
             prepared.argv,
             cwd=prepared.cwd,
-            env={**prepared.env, MARK: os.environ.get(MARK, "")},
+            env={**prepared.env, MARK: mark()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
     waited = threading.Event()
     for _ in range(READY_SECONDS * 20):
-        if (prepared.ready or "") in log.read_text(encoding="utf-8", errors="replace"):
+        if prepared.ready in log.read_text(encoding="utf-8", errors="replace"):
             return process, prepared
         if process.poll() is not None:
             break
@@ -77,8 +74,7 @@ def _started(server: RealServer) -> tuple[subprocess.Popen[bytes], Prepared]:
     process.kill()
     process.wait()
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    msg = f"{server.name} did not come up over HTTP: {words[-1] if words else 'it said nothing'}"
-    raise ServerFault(msg)
+    raise ServerFault(f"{server.name} did not come up over HTTP: {words[-1] if words else 'it said nothing'}")
 
 
 def _free_port() -> int:

@@ -1,0 +1,152 @@
+"""`run`: ask every registered agent every question, and print one table."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from matrix.cli.console import FILE, FOLDER, OUTPUT, console
+from matrix.errors import CannotEnter
+
+if TYPE_CHECKING:
+    from matrix.engine.run import Request
+    from matrix.sources import SourceReader
+
+
+@click.command()
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    metavar="NAME",
+    help="Only this agent (a glob), or one more: package.module:attribute, or a TOML file.",
+)
+@click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server (a glob).")
+@click.option("--transport", "transports", multiple=True, metavar="NAME", help="Only stdio, http or sse.")
+@click.option("--capability", "capabilities", multiple=True, metavar="ID", help="Only this capability (a glob).")
+@click.option("--revision", "revisions", multiple=True, metavar="DATE", help="Only this revision of MCP.")
+@click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell (a glob; brackets are literal).")
+@click.option(
+    "--output",
+    type=FOLDER,
+    default=OUTPUT,
+    show_default=True,
+    help="Where results and evidence go; a narrow run renews only its own cells there.",
+)
+@click.option("-C", "--directory", type=FOLDER, help="Run as if started in this folder.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Workers at once (default: the number of cores).")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Ask every cell so often; it is flaky unless all agree.",
+)
+@click.option("--shard", metavar="I/N", default="1/1", help="Only the I-th of N parts; `matrix merge` joins them.")
+@click.option(
+    "--baseline", type=FILE, help="A file of expected red cells, each with a reason; only what is worse fails."
+)
+@click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
+@click.option("--configs-policy", "policy", type=FILE, help="Changes their security policy.")
+@click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
+@click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
+def run(
+    agents: tuple[str, ...],
+    servers: tuple[str, ...],
+    transports: tuple[str, ...],
+    capabilities: tuple[str, ...],
+    revisions: tuple[str, ...],
+    cells: tuple[str, ...],
+    output: Path,
+    directory: Path | None,
+    jobs: int | None,
+    repeat: int,
+    shard: str,
+    baseline: Path | None,
+    configs: str | None,
+    policy: Path | None,
+    resume: bool,
+    live: bool,
+) -> int:
+    """Ask every registered agent every question, and print one table."""
+    from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
+    from matrix.engine.run import Request  # noqa: PLC0415
+    from matrix.plan import Filters, read_shard  # noqa: PLC0415
+    from matrix.results.baseline import read_baseline  # noqa: PLC0415
+    from matrix.results.command import Reproduction  # noqa: PLC0415
+
+    if directory is not None:
+        _enter(directory)
+    filters = Filters(agents, servers, transports, capabilities, revisions, cells)
+    source = pinned if configs is None else _stored(configs, policy)
+    request = Request(
+        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source),
+        output=output,
+        jobs=jobs,
+        repeat=repeat,
+        baseline=None if baseline is None else read_baseline(baseline),
+        resume=resume,
+        reproduction=Reproduction(
+            program(),
+            Path.cwd(),
+            None if output == OUTPUT else output,
+            ("--live",) if live else (),
+        ),
+    )
+    return _run_and_report(request)
+
+
+def program() -> tuple[str, ...]:
+    """Return the words that start this tool again, the shortest that do in the same shell."""
+    script = Path(sys.argv[0])
+    if script.stem == "agent-matrix":
+        found = shutil.which(script.name)
+        same = found is not None and Path(found).resolve() == script.resolve()
+        return (script.name if same else str(script.absolute()),)
+    found = shutil.which("python")
+    same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return ("python" if same else sys.executable, "-m", "matrix")
+
+
+def _enter(directory: Path) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as problem:
+        raise CannotEnter(directory, problem) from problem
+
+
+def _stored(url: str, policy: Path | None) -> SourceReader:
+    from matrix.configs.source import reader  # noqa: PLC0415
+
+    return reader(url, policy)
+
+
+def _run_and_report(request: Request) -> int:
+    from matrix.engine.run import run as run_matrix  # noqa: PLC0415
+    from matrix.report import markdown, progress, terminal  # noqa: PLC0415
+    from matrix.results.writing import write_page  # noqa: PLC0415
+
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
+        signal.signal(ending, signal.default_int_handler)
+    shown = console()
+    live = shown.is_terminal and not shown.is_dumb_terminal
+    try:
+        with progress.LiveProgress(shown) if live else progress.PlainProgress(shown) as observer:
+            result = run_matrix(request, observer)
+    except SystemExit as unread:
+        # So ends rich where nobody reads what it prints any more: the run is cut short, as by Ctrl-C.
+        raise KeyboardInterrupt from unread
+    write_page(request.output, markdown.render(result.whole))
+    elsewhere = len(result.whole.outcomes) - len(result.matrix.outcomes)
+    with contextlib.suppress(SystemExit):
+        table = terminal.render(result.matrix, result.stale, output=str(request.output), elsewhere=elsewhere)
+        shown.print(table, crop=False)
+    return result.exit_code

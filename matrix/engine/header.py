@@ -1,0 +1,38 @@
+"""The header of a run: versions of everything that matters, and what was planned."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from matrix.model import Plan
+from matrix.outcome import CapabilityHeader, RunHeader
+from matrix.sources import ServerSource
+
+PACKAGES = ("pydantic-ai-slim", "mcp", "fastmcp-slim", "openai", "anthropic", "google-genai", "httpx2", "httpx")
+
+
+def header_of(plan: Plan, source: ServerSource) -> RunHeader:
+    """Return the header of a run of this plan; the only place that asks for the time."""
+    header = RunHeader(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        matrix=_version("agent-matrix"),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        packages={name: _version(name) for name in PACKAGES},
+        pins={
+            agent.name: (*agent.command.pypi, *agent.command.npm) for agent in plan.agents if agent.command is not None
+        },
+        agents={agent.name: agent.summary for agent in plan.agents},
+        capabilities={each.id: CapabilityHeader(each.severity, each.title) for each in plan.capabilities},
+        planned=len(plan.cells),
+    )
+    return source.described(header)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,114 @@
+"""Before a run: what is registered here, what will be asked of whom, and what this machine lacks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from matrix.adapters.choose import environment_of
+from matrix.capabilities.registry import find_capabilities
+from matrix.engine.messages import NOT_LIVE
+from matrix.engine.process import warm_up
+from matrix.errors import NoAgents
+from matrix.lab.servers.pinned import PinnedServers
+from matrix.model import Agent, Plan
+from matrix.plan import Filters, Machine, make_plan, matching_agents
+from matrix.registry import environments
+from matrix.registry.discovery import find_agents, find_stubs, is_registration, real_servers_file, registration_name
+from matrix.registry.environments import EnvironmentUnavailable
+from matrix.sources import ServerSource, SourceReader
+
+
+def pinned(agents: Sequence[str], note: Callable[[str], None]) -> ServerSource:
+    """Read the source that is asked about where no other is named: the real servers that we pin."""
+    del agents, note
+    return PinnedServers(real_servers_file())
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be asked: `root` is the project whose registrations count, `source` where real servers come from."""
+
+    root: Path
+    filters: Filters = field(default_factory=Filters)
+    shard: tuple[int, int] = (1, 1)
+    live: bool = False
+    source: SourceReader = pinned
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out that could be asked."""
+        return self.filters.narrow or self.shard != (1, 1)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run needs: its plan, and the source of the real servers in it."""
+
+    plan: Plan
+    source: ServerSource
+
+
+def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
+    """Discover and plan; reads the source, and installs, on first use, what the cells need.
+
+    `note` is told what is being waited for. Raises UsageError and its kin before anything is started.
+    """
+    registrations = tuple(each for each in wish.filters.agents if is_registration(each))
+    names = tuple(registration_name(each) if is_registration(each) else each for each in wish.filters.agents)
+    filters = replace(wish.filters, agents=names)
+    agents = find_agents(wish.root, registrations)
+    if len(agents) == 1 and not names:
+        raise NoAgents(wish.root)
+    capabilities = find_capabilities()
+    source = wish.source(_asked(agents, names), note)
+    servers = (*(find_stubs() if source.assigned is None else ()), *source.servers())
+
+    def planned(machine: Machine | None = None) -> Plan:
+        return make_plan(agents, capabilities, servers, filters, machine, shard=wish.shard, assigned=source.assigned)
+
+    plan = planned()
+    # Not before the filters are known to be right: what warms up keeps our standard error open.
+    warm_up()
+    wanted = {name for each in plan.asked for name in each.cell.servers}
+    machine = Machine(source.lacking(wanted, note), _lacking_agents(plan.agents, wish.live, note))
+    return Prepared(planned(machine), source)
+
+
+def _asked(agents: Sequence[Agent], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the agents that the globs name, or all where they name only the control."""
+    named = [each.name for each in matching_agents(agents, patterns) if not each.is_control]
+    return tuple(named or [each.name for each in agents if not each.is_control])
+
+
+def _lacking_agents(agents: Sequence[Agent], live: bool, note: Callable[[str], None]) -> dict[str, str]:
+    """Return why some agents cannot be asked here; installs the environments of the others."""
+    reasons: dict[str, str] = {}
+    for agent in agents:
+        reason = _not_live(agent) if live else None
+        if reason is None:
+            reason = _not_installed(agent, note)
+        if reason is not None:
+            reasons[agent.name] = reason
+    return reasons
+
+
+def _not_live(agent: Agent) -> str | None:
+    if agent.command is not None:
+        return NOT_LIVE
+    missing = [key for key in agent.live_keys if key not in os.environ]
+    if missing and not agent.is_control:
+        return f"--live needs {' and '.join(missing)} in the environment"
+    return None
+
+
+def _not_installed(agent: Agent, note: Callable[[str], None]) -> str | None:
+    spec = environment_of(agent)
+    try:
+        if spec is not None:
+            environments.ensure(spec, note)
+    except EnvironmentUnavailable as problem:
+        return problem.reason
+    return None

@@ -1,0 +1,177 @@
+"""What cells came to, and the matrix of a run: all that reports read; frozen, without I/O."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from matrix.model import CONTROL, Cell, Severity, Verdict
+
+FIRST_RUN = "r1"
+GROUPS = ("discovery", "schema", "invoke", "concurrency", "transport", "lifecycle", "client", "security", "real")
+"""The groups of capabilities in the catalogue's order."""
+
+
+class Blame(StrEnum):
+    """Whom an outcome that is not green is blamed on."""
+
+    AGENT = "agent"
+    SERVER = "server"
+    MATRIX = "matrix"
+    """This tool: a stub, the lab, a check, a worker."""
+    CONTROL = "control"
+    """Nobody in this row: the control is red in the same column, and its own outcome says why."""
+    MACHINE = "machine"
+    """This machine lacks what the cell needs."""
+
+
+_BLAMED = {
+    Verdict.FAILED: Blame.AGENT,
+    Verdict.TIMED_OUT: Blame.AGENT,
+    Verdict.FLAKY: Blame.AGENT,
+    Verdict.ERRORED: Blame.MATRIX,
+    Verdict.SKIPPED: Blame.MACHINE,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to: verdict, reason in one sentence, evidence, duration in seconds.
+
+    `blamed_on` follows from the verdict where it is not given; a green or unsupported cell blames nobody. `attempts`
+    are the verdicts of each attempt. `evidence` is a path relative to the results, `expected` the baseline's reason
+    for this verdict. `command` are the words that put this one question again, `run` the run that it comes from.
+    """
+
+    cell: Cell
+    verdict: Verdict
+    reason: str = ""
+    blamed_on: Blame | None = None
+    attempts: tuple[Verdict, ...] = ()
+    duration: float | None = None
+    evidence: str | None = None
+    expected: str | None = None
+    command: tuple[str, ...] = ()
+    run: str = FIRST_RUN
+
+    def __post_init__(self) -> None:
+        if self.blamed_on is None:
+            object.__setattr__(self, "blamed_on", _BLAMED.get(self.verdict))
+
+    @property
+    def reproduce(self) -> str:
+        """The command that puts this one question again, to be pasted into a shell."""
+        return shlex.join(self.command or ("python", "-m", "matrix", "run", "--cell", self.cell.id))
+
+    @property
+    def is_red(self) -> bool:
+        """Whether something is wrong, whoever is to blame."""
+        return self.verdict.is_agents_fault or self.verdict is Verdict.ERRORED
+
+    def errored(self, reason: str, blamed_on: Blame) -> Outcome:
+        """Return the same cell as nothing that can be held against the agent."""
+        return replace(self, verdict=Verdict.ERRORED, reason=reason, blamed_on=blamed_on)
+
+
+@dataclass(frozen=True)
+class CapabilityHeader:
+    """A capability, as a run's header describes it."""
+
+    severity: Severity
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class ConfigsHeader:
+    """The config store whose servers were asked about: its URL without password, each server's config by a hash."""
+
+    url: str
+    servers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that some outcomes were kept from; `complete` says whether it came to its end."""
+
+    created: str
+    matrix: str
+    python: str
+    packages: Mapping[str, str]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """Versions of everything that matters, and what was planned; the only place with a time.
+
+    `pins` are the packages that rows with an environment of their own ask for, `unpinned` those among them that name
+    no exact version, `servers` the packages of the real servers. `run` is the id of this run among those whose
+    outcomes are in one folder, `earlier` describes the others. `planned` is how many outcomes a complete run has.
+    """
+
+    created: str = ""
+    matrix: str = ""
+    python: str = ""
+    platform: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
+    pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    unpinned: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    configs: ConfigsHeader | None = None
+    agents: Mapping[str, str] = field(default_factory=dict[str, str])
+    capabilities: Mapping[str, CapabilityHeader] = field(default_factory=dict[str, CapabilityHeader])
+    planned: int = 0
+    run: str = FIRST_RUN
+    earlier: Mapping[str, EarlierRun] = field(default_factory=dict[str, EarlierRun])
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The run header and all outcomes; the only thing that reports read."""
+
+    header: RunHeader
+    outcomes: tuple[Outcome, ...]
+    complete: bool = True
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """How many outcomes there are of each verdict, in the order of the verdicts."""
+        seen = Counter(outcome.verdict for outcome in self.outcomes)
+        return {verdict: seen[verdict] for verdict in Verdict if seen[verdict]}
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents, sorted, the control first."""
+        names = {outcome.cell.agent for outcome in self.outcomes}
+        return tuple(sorted(names, key=lambda name: (name != CONTROL, name)))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The capability groups in the catalogue's order."""
+        seen = {outcome.cell.group for outcome in self.outcomes}
+        return tuple([group for group in GROUPS if group in seen] + sorted(seen - set(GROUPS)))
+
+    @property
+    def missing(self) -> int:
+        """How many cells were planned and not asked, because the run did not come to its end."""
+        return 0 if self.complete else max(0, self.header.planned - len(self.outcomes))
+
+    def severity(self, capability: str) -> Severity:
+        """Return a capability's severity; one that the header does not know counts as expected."""
+        known = self.header.capabilities.get(capability)
+        return Severity.EXPECTED if known is None else known.severity
+
+    def of(self, cells: Iterable[str]) -> Matrix:
+        """Return the same matrix with these cells (by id) only."""
+        wanted = set(cells)
+        return replace(self, outcomes=tuple(each for each in self.outcomes if each.cell.id in wanted))
+
+    def in_order(self) -> Matrix:
+        """Return the same matrix in the stable order: the control first, then by cell."""
+        order = {name: number for number, name in enumerate(self.agents)}
+        return replace(
+            self, outcomes=tuple(sorted(self.outcomes, key=lambda each: (order[each.cell.agent], each.cell)))
+        )

@@ -1,0 +1,61 @@
+"""The command that puts one question again: the words of it, and their way into a file and out of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULE = ("python", "-m", "matrix")
+DIRECTORY, OUTPUT, CELL = "--directory", "--output", "--cell"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What the commands of a run have in common.
+
+    `program` are the words that start the tool, `directory` is where the run was started, and so what relative paths
+    and import strings are relative to. `options` are those of the run without which a cell would be another one.
+    """
+
+    program: tuple[str, ...] = MODULE
+    directory: Path | None = None
+    output: Path | None = None
+    options: tuple[str, ...] = ()
+
+    def command(self, cell: str, registration: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the words that put a cell's question again, from any folder; `registration` are those of its agent."""
+        where = () if self.directory is None else (DIRECTORY, str(self.directory))
+        output = () if self.output is None else (OUTPUT, str(self.output))
+        return (*self.program, "run", *where, *output, *self.options, *registration, CELL, cell)
+
+
+def as_text(words: Sequence[str]) -> str:
+    """Return the words as they are to be pasted into a shell."""
+    return shlex.join(words)
+
+
+def as_words(text: str) -> tuple[str, ...]:
+    """Read back what `as_text` wrote; a text that is no command of a shell is one word."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return (text,)
+
+
+def portable(words: Sequence[str]) -> tuple[str, ...]:
+    """Return a command for anybody's copy of the project, from its folder: no path of one machine is in it."""
+    kept: list[str] = []
+    directory: str | None = None
+    rest = iter(words)
+    for word in rest:
+        if word == DIRECTORY:
+            directory = next(rest, None)
+        elif word == OUTPUT:
+            next(rest, None)
+        elif directory is not None and Path(word).is_relative_to(directory):
+            kept.append(str(Path(word).relative_to(directory)))
+        else:
+            kept.append(word)
+    return (*MODULE, *kept[kept.index("run") :]) if "run" in kept else tuple(kept)

@@ -1,0 +1,107 @@
+"""Several runs into one folder: what a later one keeps of an earlier one, and shards joined into one; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TypeVar
+
+from matrix.errors import IncompleteRun, ShardsDisagree
+from matrix.model import Verdict
+from matrix.outcome import ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a run keeps of those before it: its own header, the outcomes, and which of them it need not ask again."""
+
+    header: RunHeader
+    outcomes: tuple[Outcome, ...] = ()
+    done: tuple[Outcome, ...] = ()
+
+
+def resumed(before: Matrix, header: RunHeader, planned: Collection[str]) -> Kept:
+    """Keep what an interrupted run of the same plan has left: only the rest is asked.
+
+    What was errored, and what a config store has changed since then, is asked again. Whatever was not planned goes.
+    """
+    done = tuple(
+        outcome
+        for outcome in before.outcomes
+        if outcome.cell.id in planned
+        and outcome.verdict is not Verdict.ERRORED
+        and all(_same_config(before.header, header, name) for name in outcome.cell.servers)
+    )
+    return Kept(continued(header, before, done), done, done)
+
+
+def renewed(before: Matrix, header: RunHeader, planned: Collection[str]) -> Kept:
+    """Keep everything that a wider run has left: a narrow one renews the cells that it asks, and only these."""
+    known = {each.cell.id for each in before.outcomes}
+    never_asked = max(0, before.missing - len(set(planned) - known))
+    whole = replace(header, planned=len(known | set(planned)) + never_asked)
+    return Kept(continued(whole, before, before.outcomes), before.outcomes)
+
+
+def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome]) -> RunHeader:
+    """Return a run's header as that of a file in which outcomes of earlier runs are kept, each marked with its run."""
+    if not kept:
+        return header
+    old = before.header
+    used = {each.run for each in kept}
+    own = EarlierRun(old.created, old.matrix, old.python, old.packages, before.complete)
+    earlier = {name: each for name, each in {**old.earlier, old.run: own}.items() if name in used}
+    taken = {*earlier, *old.earlier, old.run}
+    return replace(
+        header,
+        run=next(name for name in (f"r{number}" for number in count(1)) if name not in taken),
+        earlier=dict(sorted(earlier.items())),
+        agents={**old.agents, **header.agents},
+        capabilities={**old.capabilities, **header.capabilities},
+        pins={**old.pins, **header.pins},
+        unpinned={**old.unpinned, **header.unpinned},
+        servers={**old.servers, **header.servers},
+    )
+
+
+def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
+    """Return the matrix of all shards, named by their files.
+
+    Raises UsageError when one did not end, or two disagree on a cell.
+    """
+    outcomes: dict[str, Outcome] = {}
+    for path, matrix in shards:
+        if not matrix.complete:
+            raise IncompleteRun(path, "run that shard again, with --resume")
+        for outcome in matrix.outcomes:
+            known = outcomes.setdefault(outcome.cell.id, outcome)
+            if known.verdict is not outcome.verdict:
+                raise ShardsDisagree(path, outcome.cell.id, outcome.verdict.value, known.verdict.value)
+    headers = [matrix.header for _, matrix in shards]
+    header = replace(
+        headers[0],
+        agents=_joined(headers, lambda each: each.agents),
+        capabilities=_joined(headers, lambda each: each.capabilities),
+        pins=_joined(headers, lambda each: each.pins),
+        unpinned=_joined(headers, lambda each: each.unpinned),
+        servers=_joined(headers, lambda each: each.servers),
+        earlier=_joined(headers, lambda each: each.earlier),
+        planned=len(outcomes),
+    )
+    return Matrix(header, tuple(outcomes.values())).in_order()
+
+
+def _joined(headers: Sequence[RunHeader], part: Callable[[RunHeader], Mapping[str, T]]) -> dict[str, T]:
+    return {name: each for header in headers for name, each in part(header).items()}
+
+
+def _same_config(before: RunHeader, now: RunHeader, server: str) -> bool:
+    """Whether two runs speak of the same config of a server: that of one store, unchanged, or of none."""
+
+    def config(configs: ConfigsHeader | None) -> tuple[str | None, str | None]:
+        return (None, None) if configs is None else (configs.url, configs.servers.get(server))
+
+    return config(before.configs) == config(now.configs)
