@@ -7,14 +7,8 @@ from typing import Any
 
 import click
 
-from matrix.cli.configs.common import NeedingExtra
+from matrix.cli.extras import NeedingBench
 from matrix.errors import UsageError
-
-
-class NeedingBench(NeedingExtra):
-    """A command that measures and draws."""
-
-    extra = "bench"
 
 
 @click.group()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from matrix.configs.extras import Extra, needs
+from matrix.cli.extras import NeedingExtra
 
 if TYPE_CHECKING:
     from matrix.configs.database import Database
@@ -26,23 +26,6 @@ URL = click.option(
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for scripts.")
 FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-class NeedingExtra(click.Command):
-    """A command of an extra: its help needs nothing, and running it says in one sentence what is not installed."""
-
-    extra: Extra = "configs"
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raises MissingExtra."""
-        with needs(self.extra):
-            return super().invoke(ctx)
-
-
-class NeedingApi(NeedingExtra):
-    """A command that serves."""
-
-    extra = "api"
 
 
 class ConfigsGroup(click.Group):

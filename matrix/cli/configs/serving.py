@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matrix.cli.configs.common import FILE, URL, NeedingApi, configs, run
+from matrix.cli.configs.common import FILE, URL, configs, run
+from matrix.cli.extras import NeedingApi
 
 if TYPE_CHECKING:
     from matrix.configs.database import Database
