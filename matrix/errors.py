@@ -9,7 +9,7 @@ inside a cell is never raised through it: that becomes the cell's outcome.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -28,8 +28,12 @@ class ConfigurationError(UsageError):
         self.file = str(file)
         self.where = where
         self.mend = mend
-        place = f"line {where}" if isinstance(where, int) else where
-        super().__init__(": ".join(part for part in (self.file, place, mend) if part))
+        super().__init__(": ".join(part for part in (self.file, self.place, mend) if part))
+
+    @property
+    def place(self) -> str:
+        """Where in the file: a line or a key; empty for the whole."""
+        return f"line {self.where}" if isinstance(self.where, int) else self.where or ""
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, str | int | None, str]]:
         """Survive the way from a worker process to its parent."""
@@ -79,6 +83,17 @@ class BadShard(UsageError):
 
     def __init__(self, text: str) -> None:
         super().__init__(f"--shard {text!r} should be I/N with 1 ≤ I ≤ N, such as 2/8")
+
+
+class NotPinned(UsageError):
+    """Rows whose packages name no exact version, where only exact ones will do."""
+
+    def __init__(self, unpinned: Mapping[str, Iterable[str]]) -> None:
+        named = "; ".join(f"{agent}: {', '.join(packages)}" for agent, packages in sorted(unpinned.items()))
+        super().__init__(
+            f"not pinned, so two machines may run two versions: {named}; write name==1.0 (or name@1.0.0 for npm), "
+            "or leave --strict-pins out"
+        )
 
 
 class CannotEnter(UsageError):

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is an object, else an empty one."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def sequence(value: object) -> Sequence[Any]:
+def sequence(value: Any) -> Sequence[Any]:
     """Return the value if it is an array, else an empty one."""
     return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()

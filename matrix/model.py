@@ -10,6 +10,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from matrix.environment_spec import EnvironmentSpec
+from matrix.origin import Registration
+
 CONTROL = "control"
 """The row that has no agent in it: where it is red, the column is our fault or the server's."""
 
@@ -89,16 +92,14 @@ class NativeProbe:
 class Command:
     """How a command row is started: placeholders are filled in for every run.
 
-    `files` maps a path below the run's own HOME to its content. `pypi` and `npm` pin what is installed on first
-    use into an environment of the row's own; `python` is the interpreter version that it needs.
+    `files` maps a path below the run's own HOME to its content. `environment` is installed on first use, for the
+    row alone.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[str, str] = field(default_factory=dict[str, str])
-    pypi: tuple[str, ...] = ()
-    npm: tuple[str, ...] = ()
-    python: str | None = None
+    environment: EnvironmentSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,11 @@ class Agent:
     """A registered row: a name, how to start it, what it declares.
 
     `target` is an import string `package.module:attribute` (a pydantic-ai agent, a factory of one, or a callable
-    that takes a task), `command` the alternative. `origin` says where it was registered, for messages.
+    that takes a task), `command` the alternative.
     """
 
     name: str
-    origin: str
+    registration: Registration
     summary: str = ""
     target: str | None = None
     command: Command | None = None
@@ -137,10 +138,14 @@ class Agent:
     problem: Problem | None = None
 
     @property
-    def registration(self) -> str | None:
-        """What `--agent` has to be given again, where the agent is registered nowhere else."""
-        option, _, text = self.origin.partition(" ")
-        return text if option == "--agent" else None
+    def packages(self) -> tuple[str, ...]:
+        """What is installed for it, into an environment of its own."""
+        return self.command.environment.packages if self.command and self.command.environment else ()
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """The packages of its environment of which two machines may install two versions."""
+        return self.command.environment.unpinned if self.command and self.command.environment else ()
 
     @property
     def is_control(self) -> bool:

@@ -18,6 +18,10 @@ import psutil
 
 MARK = "AGENT_MATRIX_WORKER"
 """An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Python's variable that keeps the current folder off the path."""
+SAFE_PATH_IS_OURS = "AGENT_MATRIX_SAFE_PATH"
+"""Set where it was not the user who set that."""
 _POLL_SECONDS = 0.05
 _GONE = (ProcessLookupError, PermissionError)
 

@@ -90,8 +90,7 @@ class CellTest(pytest.Item):
         events = LocalEngine(replace(plan, cells=cells), Options(source=self._prepared.source)).run()
         outcomes = settled([event.outcome for event in events if isinstance(event, Finished)])
         agent = next(each for each in plan.agents if each.name == self._cell.agent)
-        registration = () if agent.registration is None else ("--agent", agent.registration)
-        command = Reproduction(directory=self.config.rootpath).command(self._cell.id, registration)
+        command = Reproduction(directory=self.config.rootpath).command(self._cell.id, agent.registration.arguments)
         judge(replace(next(each for each in outcomes if each.cell == self._cell), command=command))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:

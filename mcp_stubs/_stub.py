@@ -166,6 +166,15 @@ def strings(*names: str) -> dict[str, Any]:
     }
 
 
+def described(required: Sequence[str], **properties: tuple[str, str]) -> dict[str, Any]:
+    """Return the schema of an object whose properties each have a type and a description."""
+    return {
+        "type": "object",
+        "properties": {name: {"type": kind, "description": text} for name, (kind, text) in properties.items()},
+        "required": list(required),
+    }
+
+
 def echo_tool(name: str = "echo", description: str = "Return the text as it is.") -> StubTool:
     """Return a tool that takes `text` and returns exactly that."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, tool_server
+from mcp_stubs._stub import Context, Room, StubServer, StubTool, described, tool_server
 
 PATIENCE = 20.0
 """Seconds after which the assembly goes on with those who are here; clients give a call up after thirty."""
@@ -35,14 +35,11 @@ def create(name: str, room: Room) -> StubServer:
         company = len(assembly.here) - 1
         return f"{token}: {'alone' if company == 0 else f'with {company} others'}"
 
-    schema = {
-        "type": "object",
-        "properties": {
-            "token": {"type": "string", "description": "Handed back to this caller."},
-            "of": {"type": "integer", "description": "How many callers are expected."},
-        },
-        "required": ["token", "of"],
-    }
+    schema = described(
+        ["token", "of"],
+        token=("string", "Handed back to this caller."),
+        of=("integer", "How many callers are expected."),
+    )
     return tool_server(name, [StubTool("gather", "Wait for everybody, then say who was here.", gather, schema)])
 
 

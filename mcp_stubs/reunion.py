@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, tool_server
+from mcp_stubs._stub import Room, StubServer, tool_server
+from mcp_stubs.rendezvous import meeting
 
 
 def create(name: str, room: Room) -> StubServer:
     """Return the server; it meets at the table of all servers of the room."""
-
-    async def join(_: Context, arguments: dict[str, Any]) -> str:
-        await room.meet("", int(arguments["party"]))
-        return f"met {arguments.get('token', '')}".strip()
-
-    schema = {
-        "type": "object",
-        "properties": {
-            "party": {"type": "integer", "description": "How many callers have to be inside."},
-            "token": {"type": "string", "description": "Handed back to this caller."},
-        },
-        "required": ["party"],
-    }
-    description = "Wait until the whole party is here, then say `met` and your token."
-    return tool_server(name, [StubTool("join", description, join, schema)])
+    return tool_server(name, [meeting(room, "join")])
 
 
 if __name__ == "__main__":

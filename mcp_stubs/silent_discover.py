@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import anyio
 
-from mcp_stubs._stub import Context, Room, StubServer, echo_tool, tool_server
-
-if TYPE_CHECKING:
-    from mcp.server.context import CallNext, HandlerResult
+from mcp_stubs._stub import Room, StubServer
+from mcp_stubs.refuses_discover import without_discover
 
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 
 def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
     """Return the server; it needs nothing of the room."""
-    server = tool_server(name, [echo_tool()], handshake_only=True)
-    server.middleware.insert(0, _ignore)
-    return server
-
-
-async def _ignore(ctx: Context, call_next: CallNext) -> HandlerResult:
-    if ctx.method == "server/discover":
-        await anyio.sleep_forever()
-    return await call_next(ctx)
+    return without_discover(name, anyio.sleep_forever)
 
 
 if __name__ == "__main__":

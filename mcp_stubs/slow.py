@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, strings, tool_server
+from mcp_stubs._stub import Context, Room, StubServer, StubTool, described, strings, tool_server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -89,14 +89,11 @@ def create(name: str, room: Room) -> StubServer:
         caller.returned.set()
         return str(arguments["token"])
 
-    turnstile_schema = {
-        "type": "object",
-        "properties": {
-            "token": {"type": "string", "description": "Handed back to this caller."},
-            "of": {"type": "integer", "description": "How many callers have to be inside."},
-        },
-        "required": ["token", "of"],
-    }
+    turnstile_schema = described(
+        ["token", "of"],
+        token=("string", "Handed back to this caller."),
+        of=("integer", "How many callers have to be inside."),
+    )
     return tool_server(
         name,
         [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, strings, tool_server
+from mcp_stubs._stub import Context, Handler, Room, StubServer, StubTool, strings, tool_server
 
 if TYPE_CHECKING:
     import mcp_types as types
@@ -43,29 +44,27 @@ def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
     """Return the server; sessions share nothing, not even a room."""
     sessions = _Sessions()
 
-    def stateless(ctx: Context) -> str:
-        return f"no session: {ctx.protocol_version} is stateless"
+    def in_session(use: Callable[[_Session, dict[str, Any]], str]) -> Handler:
+        async def handler(ctx: Context, arguments: dict[str, Any]) -> str:
+            session = sessions.of(ctx)
+            if session is None:
+                return f"no session: {ctx.protocol_version} is stateless"
+            session.calls += 1
+            return use(session, arguments)
 
-    async def count(ctx: Context, _: dict[str, Any]) -> str:
-        session = sessions.of(ctx)
-        if session is None:
-            return stateless(ctx)
-        session.calls += 1
+        return handler
+
+    @in_session
+    def count(session: _Session, _: dict[str, Any]) -> str:
         return str(session.calls)
 
-    async def remember(ctx: Context, arguments: dict[str, Any]) -> str:
-        session = sessions.of(ctx)
-        if session is None:
-            return stateless(ctx)
-        session.calls += 1
+    @in_session
+    def remember(session: _Session, arguments: dict[str, Any]) -> str:
         session.memory[str(arguments["key"])] = str(arguments["value"])
         return f"remembered {arguments['key']}"
 
-    async def recall(ctx: Context, arguments: dict[str, Any]) -> str:
-        session = sessions.of(ctx)
-        if session is None:
-            return stateless(ctx)
-        session.calls += 1
+    @in_session
+    def recall(session: _Session, arguments: dict[str, Any]) -> str:
         return session.memory.get(str(arguments["key"]), "nothing")
 
     return tool_server(

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.types import SnapshotIndex
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-Snapshot = Callable[[str, str], None]
+
+
+class TextSnapshot(SingleFileSnapshotExtension):
+    """A text as it is: `snapshot(name="NAME")` is tests/snapshots/NAME.txt; `pytest --snapshot-update` renews it."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+    @staticmethod
+    def dirname(**_: object) -> str:
+        return str(SNAPSHOTS)
+
+    @staticmethod
+    def get_snapshot_name(*, index: SnapshotIndex = 0, **_: object) -> str:
+        return str(index)
+
+
+class MarkdownSnapshot(TextSnapshot):
+    """The same, in tests/snapshots/NAME.md."""
+
+    file_extension = "md"
 
 
 @pytest.fixture
@@ -39,14 +62,10 @@ def workers_keep_what_was_measured() -> Iterator[None]:
 
 
 @pytest.fixture
-def snapshot() -> Snapshot:
-    """Return a function that compares a text with tests/snapshots/NAME; `UPDATE_SNAPSHOTS=1` renews the file."""
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(TextSnapshot)
 
-    def compare(name: str, text: str) -> None:
-        path = SNAPSHOTS / name
-        if os.environ.get("UPDATE_SNAPSHOTS"):
-            path.write_text(text, encoding="utf-8")
-        assert path.is_file(), f"there is no {path.name}; UPDATE_SNAPSHOTS=1 makes it"
-        assert text == path.read_text(encoding="utf-8"), f"{path.name}; UPDATE_SNAPSHOTS=1 renews it"
 
-    return compare
+@pytest.fixture
+def markdown_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(MarkdownSnapshot)

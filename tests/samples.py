@@ -18,11 +18,14 @@ from matrix.model import (
     Transport,
     Verdict,
 )
+from matrix.origin import Registration, RegistrationKind
 from matrix.outcome import CapabilityHeader, Outcome, RunHeader
+
+A_TEST = Registration(RegistrationKind.FOLDER, "a test")
 
 
 def agent(name: str, **more: Any) -> Agent:
-    return Agent(name=name, origin=f"a test's {name}", target=f"{name}:create_agent", **more)
+    return Agent(name=name, registration=A_TEST, target=f"{name}:create_agent", **more)
 
 
 def stub(name: str, **more: Any) -> Server:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool, ToolFailed, UsageLimitExceeded
 
+from agents.common.delegates import model_of
 from agents.common.memory import Memory
 from agents.discord.agent import create_agent as create_discord
 from agents.genie.budget import budget_of, limits
@@ -62,7 +63,9 @@ def delegation(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Tool[Any]
             raise ToolFailed(f"The budget of ${budget:.2f} is spent: nothing more can be delegated.")
         delegate = FACTORIES[name](mcp_servers=servers)
         try:
-            answer = await delegate.run(task, model=ctx.model, usage=ctx.usage, usage_limits=limits(budget, ctx.usage))
+            answer = await delegate.run(
+                task, model=model_of(ctx), usage=ctx.usage, usage_limits=limits(budget, ctx.usage)
+            )
         except UsageLimitExceeded as error:
             raise ToolFailed(f"{name} was stopped: {error}") from error
         except Exception as error:  # a delegate in trouble is a failed step, not the end

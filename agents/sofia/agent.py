@@ -23,7 +23,7 @@ RETRIES = 3
 class SofiaDeps:
     """Values of prompt variables that the caller of a run knows; they go before what is remembered."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> Agent[SofiaDeps | None, str]:
@@ -31,7 +31,7 @@ def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> 
     memory = Memory()
 
     def instructions(ctx: RunContext[SofiaDeps | None]) -> str:
-        given = ctx.deps.variables if isinstance(ctx.deps, SofiaDeps) else {}
+        given: Mapping[str, str] = ctx.deps.variables if isinstance(ctx.deps, SofiaDeps) else {}
         now = {"current_date": get_current_date(), "current_time": get_current_time("%H:%M")}
         known = {**now, "timezone": get_current_time("%Z"), "run_id": ctx.run_id, **given}
         return prompts.render(lambda name: known.get(name) or memory.get(name))

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pydantic_ai import Agent, ModelRetry, RunContext
 
+from agents.common.delegates import model_of
 from agents.common.rest import key_from_env, request_json
 from agents.sofia.prompts import AIRTABLE
 
@@ -25,7 +26,7 @@ def airtable_tool() -> Any:
         Args:
             input_text: What to look up or change, in words, with every value that is needed.
         """
-        answer = await specialist.run(input_text, model=ctx.model, usage=ctx.usage)
+        answer = await specialist.run(input_text, model=model_of(ctx), usage=ctx.usage)
         return answer.output
 
     return airtable_agent

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import anyio
 import httpx2
@@ -84,6 +84,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
+            for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
                 yield from _causes(member)
         error = error.__cause__

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from typing import Any
 
 import httpx
 import respx
@@ -22,7 +23,7 @@ TABLE = {
     ],
 }
 CREATED = "2026-01-15T12:00:00.000Z"
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {"id": "rec560UJdUtocSouk", "createdTime": CREATED, "fields": {"Name": "Dredging", "Status": "Doing"}},
     {"id": "rec3lbPRG4aVqkeOQ", "createdTime": CREATED, "fields": {"Name": "Lighting", "Status": "Todo"}},
 ]
@@ -78,7 +79,7 @@ def _update(request: httpx.Request, record_id: str) -> httpx.Response:
     found = next((each for each in RECORDS if each["id"] == record_id), None)
     if found is None:
         return httpx.Response(404, json={"error": "NOT_FOUND"})
-    fields = {**dict(found["fields"]), **json.loads(request.content)["fields"]}
+    fields = {**found["fields"], **json.loads(request.content)["fields"]}
     return httpx.Response(200, json={**found, "fields": fields})
 
 

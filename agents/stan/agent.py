@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import ClientTransport, SSETransport, StdioTransport, StreamableHttpTransport
 from pydantic_ai import Agent, PrefixedToolset, RunContext
 from pydantic_ai.mcp import MCPToolset
 
@@ -13,7 +13,8 @@ from agents.stan import prompts
 from agents.stan.tools import StanDeps, sales_toolset
 
 MODEL = "openai-chat:o1-mini"
-SECONDS = {"init_timeout": 30, "read_timeout": 30}
+SECONDS = 30
+"""For a server to start, and for each of its answers."""
 
 
 def create_agent(mcp_servers: Mapping[str, Mapping[str, Any]] | None = None) -> Agent[StanDeps | None, str]:
@@ -45,11 +46,15 @@ def connections(mcp_servers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[
                 process = StdioTransport(
                     command, list(spec.get("args", ())), spec.get("env"), spec.get("cwd"), keep_alive=False
                 )
-                yield name, MCPToolset(process, id=name, **SECONDS)
+                yield name, _toolset(name, process)
             case {"type": "sse", "url": str(url)}:
-                yield name, MCPToolset(SSETransport(url, spec.get("headers")), id=name, **SECONDS)
+                yield name, _toolset(name, SSETransport(url, spec.get("headers")))
             case {"url": str(url)}:
                 # Not the bare URL: the library would take one that ends in /sse for the older transport.
-                yield name, MCPToolset(StreamableHttpTransport(url, spec.get("headers")), id=name, **SECONDS)
+                yield name, _toolset(name, StreamableHttpTransport(url, spec.get("headers")))
             case _:
                 raise ValueError(f"the MCP server {name!r} has neither a command nor a url")
+
+
+def _toolset(name: str, transport: ClientTransport) -> MCPToolset[Any]:
+    return MCPToolset(transport, id=name, init_timeout=SECONDS, read_timeout=SECONDS)

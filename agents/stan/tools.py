@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_ai import AbstractToolset, Agent, FunctionToolset, RunContext
 
+from agents.common.delegates import model_of
 from agents.stan import blackpearl, prompts
 from agents.stan.prompts import CustomerStatus
 
@@ -62,5 +63,5 @@ def _specialist(
 
 
 async def _ask(specialist: Agent[Any, str], ctx: RunContext[Any], task: str) -> str:
-    answer = await specialist.run(task, model=ctx.model, usage=ctx.usage)
+    answer = await specialist.run(task, model=model_of(ctx), usage=ctx.usage)
     return answer.output

@@ -12,7 +12,7 @@ from matrix.adapters.callable import CallableInstance
 from matrix.adapters.command import CommandInstance
 from matrix.model import Agent, Command
 from matrix.registry import environments
-from matrix.registry.discovery import Broken, load
+from matrix.registry.importing import Broken, load
 
 Starter = Callable[[Mapping[str, Any]], Awaitable[Instance]]
 """Makes an instance of an agent with these `mcpServers` entries. Raises CannotStart."""
@@ -67,16 +67,8 @@ def takes_a_task(target: object) -> bool:
     return len(required) == 1 and required[0] != "mcp_servers"
 
 
-def environment_of(agent: Agent) -> environments.EnvironmentSpec | None:
-    """Return the environment that a command row needs, if it asks for packages."""
-    command = agent.command
-    if command is None or not (command.pypi or command.npm):
-        return None
-    return environments.EnvironmentSpec(agent.name, command.pypi, command.npm, command.python)
-
-
 def _command(agent: Agent, command: Command) -> Callable[[Path], Starter]:
-    spec = environment_of(agent)
+    spec = command.environment
     bin_path = None if spec is None else environments.bin_path(spec)
 
     def bind(folder: Path) -> Starter:

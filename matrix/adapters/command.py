@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from matrix.adapters.base import Answer, Task
 from matrix.model import Command
+from matrix.placeholders import fill
 from matrix.processes import RunProcesses
 
 _PASSED_ON = (
@@ -116,8 +116,7 @@ class CommandInstance:
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if self.bin_path is not None:
             kept["PATH"] = f"{self.bin_path}{os.pathsep}{kept.get('PATH', os.defpath)}"
-        own = {name: fill(value, values) for name, value in self.command.env.items()}
-        return {**kept, "HOME": str(home), **own}
+        return {**kept, "HOME": str(home), **fill(self.command.env, values)}
 
     async def _started(self, start: _Start) -> asyncio.subprocess.Process:
         program = self.command.argv[0]
@@ -134,10 +133,9 @@ class CommandInstance:
                 )
             except (OSError, ValueError) as problem:
                 why = (problem.strerror or str(problem)) if isinstance(problem, OSError) else str(problem)
-                msg = f"the program {program!r} cannot be started: {why}"
-                if self.bin_path is not None and not self.bin_path.is_dir():
-                    msg += ", because its environment has not been installed"
-                raise CommandFailed(msg) from problem
+                lacking = self.bin_path is not None and not self.bin_path.is_dir()
+                cause = ", because its environment has not been installed" if lacking else ""
+                raise CommandFailed(f"the program {program!r} cannot be started: {why}{cause}") from problem
 
 
 @dataclass(frozen=True)
@@ -149,11 +147,6 @@ class _Start:
     home: Path
     stdout: Path
     stderr: Path
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values into `{placeholders}`, once: braces in a value, and all other braces, stay as they are."""
-    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
 
 
 def _bad_end(code: int, stderr: Path) -> str:

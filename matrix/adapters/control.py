@@ -12,9 +12,10 @@ import functools
 import json
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
 import httpx2
 import mcp_types as types
@@ -26,143 +27,199 @@ from mcp.client.streamable_http import streamable_http_client
 from matrix.adapters.base import Task
 from matrix.json_access import mapping, sequence
 
-READ_TIMEOUT_SECONDS = 30.0
+Entry = Mapping[str, Any]
+"""A server as the task names it: how it is started, or where it is reached."""
+HTTP_TIMEOUT = httpx2.Timeout(30, read=300)
 OWN_TOOL: Mapping[str, Any] = {
-    "type": "function",
-    "function": {
-        "name": "own_tool",
-        "description": "The control's own tool.",
-        "parameters": {"type": "object", "properties": {}},
-    },
+    "name": "own_tool",
+    "description": "The control's own tool.",
+    "parameters": {"type": "object", "properties": {}},
 }
+OWN_ANSWER = "own answer"
 
 
 async def control(task: Task) -> str:
-    """Answer a task with nothing but the SDK."""
-    async with AsyncExitStack() as stack:
-        desk = Desk()
-        for name, entry in task.mcp_servers.items():
-            client = await _connected(stack, entry)
-            if client is not None:
-                await desk.take(name, client)
-        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=None, verify=_trust()))
-        return await _converse(http, task, desk)
+    """Answer a task with nothing but the SDK; this is what the row `control` names."""
+    return await Control.answer(task)
 
 
-async def _connected(stack: AsyncExitStack, entry: Mapping[str, Any]) -> Client | None:
-    """Connect to a server; a dead one is left out."""
-    alone = AsyncExitStack()
-    try:
-        client = await alone.enter_async_context(await _client(alone, entry))
-    except Exception:  # noqa: BLE001  (whatever a dead server does, the others have to work)
-        await alone.aclose()
-        return None
-    stack.push_async_exit(alone)
-    return client
+@dataclass(frozen=True)
+class Connection:
+    """A server that a run is connected to: its name and entry in the task, and the SDK's client."""
+
+    name: str
+    entry: Entry
+    client: Client
 
 
-async def _client(stack: AsyncExitStack, entry: Mapping[str, Any]) -> Client:
-    timeout = READ_TIMEOUT_SECONDS
-    if "command" in entry:
-        parameters = StdioServerParameters(
-            command=entry["command"], args=entry.get("args", []), env=entry.get("env"), cwd=entry.get("cwd")
+class Control:
+    """One run of the control; each step is a method, so that an agent which differs in one step can derive from it."""
+
+    patience: ClassVar[float | None] = 30.0
+    """Seconds to wait for a server's answer."""
+    mode: ClassVar[str] = "auto"
+    """How the SDK's client negotiates the revision."""
+
+    def __init__(self, task: Task, stack: AsyncExitStack) -> None:
+        self.task = task
+        self.stack = stack
+        self.tools: dict[str, tuple[Connection, types.Tool]] = {}
+
+    @classmethod
+    async def answer(cls, task: Task) -> str:
+        """Answer a task."""
+        async with AsyncExitStack() as stack:
+            return await cls(task, stack).run()
+
+    async def run(self) -> str:
+        """Connect to every server, take its tools, and talk to the model."""
+        for name, entry in self.task.mcp_servers.items():
+            server = await self.connect(name, entry)
+            if server is not None:
+                for tool in await self.list_tools(server):
+                    self.tools[self.name(server, tool)] = (server, tool)
+        return await self.converse()
+
+    async def connect(self, name: str, entry: Entry) -> Connection | None:
+        """Connect to a server; a dead one is left out."""
+        alone = AsyncExitStack()
+        try:
+            client = await self.open(entry, alone)
+        except Exception:  # noqa: BLE001  (whatever a dead server does, the others have to work)
+            await alone.aclose()
+            return None
+        self.stack.push_async_exit(alone)
+        return Connection(name, entry, client)
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        """Open a connection that the stack will close."""
+        if "command" in entry:
+            client = self.client(StdioServerParameters.model_validate(entry))
+        elif entry["type"] == "sse":
+            client = self.client(sse_client(entry["url"], headers=entry.get("headers"), httpx_client_factory=self.http))
+        else:
+            http = await stack.enter_async_context(self.http(entry.get("headers")))
+            client = self.client(streamable_http_client(entry["url"], http_client=http))
+        return await stack.enter_async_context(client)
+
+    def http(
+        self,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx2.Timeout | None = HTTP_TIMEOUT,
+        auth: httpx2.Auth | None = None,
+        **more: Any,
+    ) -> httpx2.AsyncClient:
+        """Make the HTTP client of a connection."""
+        return httpx2.AsyncClient(
+            headers=headers, timeout=timeout, auth=auth, verify=_trust(), follow_redirects=True, **more
         )
-        return Client(parameters, read_timeout_seconds=timeout)
-    headers = entry.get("headers")
-    if entry["type"] == "sse":
-        return Client(sse_client(entry["url"], headers=headers), read_timeout_seconds=timeout)
-    http = await stack.enter_async_context(
-        httpx2.AsyncClient(
-            headers=headers, verify=_trust(), timeout=httpx2.Timeout(30, read=300), follow_redirects=True
-        )
-    )
-    return Client(streamable_http_client(entry["url"], http_client=http), read_timeout_seconds=timeout)
+
+    def client(self, transport: Any) -> Client:
+        """Make the SDK's client."""
+        return Client(transport, read_timeout_seconds=self.patience, mode=self.mode)
+
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
+        """Return the tools of a server, of all its pages; a cursor that comes again ends them."""
+        page = await server.client.list_tools()
+        tools, seen = list(page.tools), set[str]()
+        while page.next_cursor is not None and page.next_cursor not in seen:
+            seen.add(page.next_cursor)
+            page = await server.client.list_tools(cursor=page.next_cursor)
+            tools += page.tools
+        return tools
+
+    def name(self, server: Connection, tool: types.Tool) -> str:
+        """Return a name that the provider takes and that no other tool has."""
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", f"{server.name}__{tool.name}")
+        return plain if len(plain) <= 64 and plain not in self.tools else f"{plain[:58]}_{len(self.tools)}"
+
+    def offer(self) -> list[Mapping[str, Any]]:
+        """Return the functions that the model is offered: the control's own, and the tools of the servers."""
+        return [OWN_TOOL, *(self.function(name, tool) for name, (_, tool) in self.tools.items())]
+
+    def function(self, name: str, tool: types.Tool) -> Mapping[str, Any]:
+        """Return a tool as OpenAI's chat completions take it."""
+        return {
+            "name": name,
+            "description": tool.description or "",
+            "parameters": self.schema(tool.input_schema),
+        }
+
+    def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a schema as OpenAI insists on it: an object has properties, an array says what its items are."""
+        return {"properties": {}, **rewritten(schema, _with_items)}
+
+    async def together(self, calls: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+        """Make the calls of one turn at the same time, and return what the model is shown for each."""
+        return list(await asyncio.gather(*(self.one(name, arguments) for name, arguments in calls)))
+
+    async def one(self, name: str, arguments: dict[str, Any]) -> str:
+        """Make one call and return what the model is shown; an error is told, not raised."""
+        if name == OWN_TOOL["name"]:
+            return OWN_ANSWER
+        if name not in self.tools:
+            return f"error: there is no tool {name!r}"
+        server, tool = self.tools[name]
+        try:
+            return self.show(await self.call(server, tool, arguments))
+        except Exception as problem:  # noqa: BLE001  (an error goes to the model; the run goes on)
+            return self.failed(problem)
+
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        """Make one call on a server."""
+        return await server.client.call_tool(tool.name, arguments)
+
+    def failed(self, problem: Exception) -> str:
+        """Return what the model is shown of a call that raised."""
+        return f"error: {problem}"
+
+    def show(self, result: types.CallToolResult) -> str:
+        """Return what the model is shown of a result."""
+        text = "\n".join(_text(block) for block in result.content)
+        return f"error: {text}" if result.is_error else text
+
+    async def converse(self) -> str:
+        """Talk to the model until it answers with text."""
+        messages: list[Any] = [*(self.task.history or []), {"role": "user", "content": self.task.prompt}]
+        async with self.http(timeout=None) as http:  # a turn may be held back for long
+            while True:
+                message = await self._ask_model(http, messages)
+                messages.append(message)
+                calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or []
+                if not calls:
+                    return str(message["content"])
+                functions = [each["function"] for each in calls]
+                shown = await self.together([(each["name"], json.loads(each["arguments"])) for each in functions])
+                messages += [
+                    {"role": "tool", "tool_call_id": each["id"], "content": text}
+                    for each, text in zip(calls, shown, strict=True)
+                ]
+
+    async def _ask_model(self, http: httpx2.AsyncClient, messages: Sequence[Any]) -> Mapping[str, Any]:
+        tools = [{"type": "function", "function": each} for each in self.offer()]
+        body = {"model": self.task.model.name, "messages": messages, **({"tools": tools} if tools else {})}
+        response = await http.post(f"{self.task.model.base_url}/chat/completions", json=body)
+        return response.raise_for_status().json()["choices"][0]["message"]
+
+
+def rewritten(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a schema with every object in it changed, the inner ones first."""
+    if isinstance(schema, Mapping):
+        return change({key: rewritten(each, change) for key, each in mapping(cast("object", schema)).items()})
+    if isinstance(schema, list):
+        return [rewritten(each, change) for each in sequence(cast("object", schema))]
+    return schema
+
+
+def _with_items(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "items": {}} if schema.get("type") == "array" and "items" not in schema else schema
+
+
+def _text(block: types.ContentBlock) -> str:
+    return block.text if isinstance(block, types.TextContent) else block.model_dump_json(by_alias=True)
 
 
 @functools.cache
 def _trust() -> ssl.SSLContext:
     """Return one TLS context for all clients: making it costs more than a call over it."""
     return ssl.create_default_context()
-
-
-class Desk:
-    """The tools of all servers under names that a provider accepts, and the calls of them."""
-
-    def __init__(self) -> None:
-        self._tools: dict[str, tuple[Client, types.Tool]] = {}
-
-    async def take(self, server: str, client: Client) -> None:
-        """Take the tools of a server, page by page."""
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            page = await client.list_tools(cursor=cursor)
-            for tool in page.tools:
-                self._tools[self._name(server, tool.name)] = (client, tool)
-            cursor = page.next_cursor
-            if cursor is None or cursor in seen:
-                return
-            seen.add(cursor)
-
-    def _name(self, server: str, tool: str) -> str:
-        plain = re.sub(r"[^A-Za-z0-9_-]", "_", f"{server}__{tool}")
-        return plain if len(plain) <= 64 and plain not in self._tools else f"{plain[:58]}_{len(self._tools)}"
-
-    def offered(self) -> list[Mapping[str, Any]]:
-        """Return the tools as OpenAI's chat completions take them."""
-        return [OWN_TOOL, *(_function(name, tool) for name, (_, tool) in self._tools.items())]
-
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """Make a call; an error is told, not raised."""
-        if name == "own_tool":
-            return "own answer"
-        if name not in self._tools:
-            return f"error: there is no tool {name!r}"
-        client, tool = self._tools[name]
-        try:
-            result = await client.call_tool(tool.name, dict(arguments))
-        except Exception as problem:  # noqa: BLE001  (an error goes to the model; the run goes on)
-            return f"error: {problem}"
-        text = "\n".join(_text(block) for block in result.content)
-        return f"error: {text}" if result.is_error else text
-
-
-async def _converse(http: httpx2.AsyncClient, task: Task, desk: Desk) -> str:
-    messages: list[Any] = [*(task.history or []), {"role": "user", "content": task.prompt}]
-    while True:
-        body = {"model": task.model.name, "messages": messages, "tools": desk.offered()}
-        response = await http.post(f"{task.model.base_url}/chat/completions", json=body)
-        message = response.raise_for_status().json()["choices"][0]["message"]
-        messages.append(message)
-        calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or []
-        if not calls:
-            return str(message["content"])
-        results = await asyncio.gather(
-            *(desk.call(each["function"]["name"], json.loads(each["function"]["arguments"])) for each in calls)
-        )
-        messages += [
-            {"role": "tool", "tool_call_id": each["id"], "content": result}
-            for each, result in zip(calls, results, strict=True)
-        ]
-
-
-def _function(name: str, tool: types.Tool) -> Mapping[str, Any]:
-    parameters = _with_items({"properties": {}, **tool.input_schema})
-    return {
-        "type": "function",
-        "function": {"name": name, "description": tool.description or "", "parameters": parameters},
-    }
-
-
-def _with_items(schema: Any) -> Any:
-    """Say of every array that its items may be anything, where the server said nothing: OpenAI insists."""
-    if isinstance(schema, list):
-        return [_with_items(each) for each in sequence(cast("object", schema))]
-    if not isinstance(schema, Mapping):
-        return schema
-    filled = {key: _with_items(each) for key, each in mapping(cast("object", schema)).items()}
-    return {**filled, "items": {}} if filled.get("type") == "array" and "items" not in filled else filled
-
-
-def _text(block: types.ContentBlock) -> str:
-    return block.text if isinstance(block, types.TextContent) else block.model_dump_json(by_alias=True)

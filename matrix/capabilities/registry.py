@@ -9,10 +9,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from matrix import capabilities as package
+from matrix.errors import MatrixError
 from matrix.model import STATEFUL, Capability, Severity, Transport
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+class CapabilityRegisteredTwice(MatrixError):
+    """Two checks have one id: a column would silently ask another question."""
+
+    def __init__(self, capability_id: str, first: str, second: str) -> None:
+        super().__init__(
+            f"the capability {capability_id!r} is registered twice, by {first} and by {second}; "
+            "give one of them another id"
+        )
 
 
 def capability(
@@ -31,10 +42,13 @@ def capability(
     """Register a check under its stable id.
 
     The docstring's first line is the title: what a pass means, in one sentence. The rest says how it is checked.
+    Raises CapabilityRegisteredTwice where another check has the id; a module that is imported again keeps its own.
     """
 
     def register(check: Check) -> Check:
         title, _, details = inspect.cleandoc(check.__doc__ or "").partition("\n")
+        if (known := _REGISTERED.get(capability_id)) is not None and _place(known.check) != _place(check):
+            raise CapabilityRegisteredTwice(capability_id, _place(known.check), _place(check))
         _REGISTERED[capability_id] = Capability(
             id=capability_id,
             title=title.strip(),
@@ -65,3 +79,10 @@ def find_capabilities() -> tuple[Capability, ...]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return registered()
+
+
+def _place(check: Callable[..., Any]) -> str:
+    """Say where a check is defined."""
+    code = getattr(inspect.unwrap(check), "__code__", None)
+    line = "" if code is None else f" (line {code.co_firstlineno})"
+    return f"{check.__module__}.{check.__qualname__}{line}"

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 @click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
 @click.option("--configs-policy", "policy", type=FILE, help="Changes their security policy.")
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
+@click.option("--strict-pins", is_flag=True, help="Refuse rows whose packages name no exact version.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
 def run(
     agents: tuple[str, ...],
@@ -73,6 +74,7 @@ def run(
     configs: str | None,
     policy: Path | None,
     resume: bool,
+    strict_pins: bool,
     live: bool,
 ) -> int:
     """Ask every registered agent every question, and print one table."""
@@ -87,7 +89,7 @@ def run(
     filters = Filters(agents, servers, transports, capabilities, revisions, cells)
     source = pinned if configs is None else _stored(configs, policy)
     request = Request(
-        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source),
+        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source, strict_pins),
         output=output,
         jobs=jobs,
         repeat=repeat,

@@ -7,21 +7,19 @@ addresses read as numbers. No name is looked up on the network.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import ValidationError
-
-from matrix.configs.model import ServerConfig, what_is_wrong
+from matrix.configs.model import ServerConfig
 from matrix.configs.rules.model import Policy, Violation
 from matrix.configs.rules.shape import check_shape
 from matrix.configs.rules.stdio import check_stdio
 from matrix.configs.rules.urls import check_http
 from matrix.errors import ConfigurationError
 from matrix.json_access import mapping
+from matrix.toml_file import checked, read_toml
 
 __all__ = ["DEFAULT", "Policy", "Violation", "read_policy", "violations"]
 
@@ -39,25 +37,12 @@ def read_policy(path: Path | str | None = None) -> Policy:
 
     Raises ConfigurationError: which file, which key, and what is wrong with it.
     """
-    return _default() if path is None else _policy(Path(path), _merged(_document(DEFAULT), _document(Path(path))))
+    return _default() if path is None else _policy(Path(path), _merged(read_toml(DEFAULT), read_toml(Path(path))))
 
 
 @cache
 def _default() -> Policy:
-    return _policy(DEFAULT, _document(DEFAULT))
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(path, None, f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(path, None, "is no UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(path, None, f"is no valid TOML: {error}") from None
-    except RecursionError:
-        raise ConfigurationError(path, None, "nests too deeply to be read") from None
+    return _policy(DEFAULT, read_toml(DEFAULT))
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,21 +55,11 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
 
 
 def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
-    known = set(mapping(_document(DEFAULT).get("rules")))
+    known = set(mapping(read_toml(DEFAULT).get("rules")))
     if unknown := sorted(set(mapping(document.get("rules"))) - known):
         raise ConfigurationError(path, f"rules.{unknown[0]}", f"is no rule; the rules are {', '.join(sorted(known))}")
-    try:
-        policy = Policy.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        mend = "is no key of a policy" if first["type"] == "extra_forbidden" else _uncapitalised(what_is_wrong(first))
-        raise ConfigurationError(path, where, mend) from None
+    policy = checked(Policy, document, path)
     for name, rules in policy.interpreters.items():
         if unknown := sorted(set(rules.runs.values()) - set(policy.interpreters)):
             raise ConfigurationError(path, f"interpreters.{name}.runs", f"{unknown[0]!r} is none of the interpreters")
     return policy
-
-
-def _uncapitalised(message: str) -> str:
-    return message[:1].lower() + message[1:]

@@ -21,9 +21,8 @@ def header_of(plan: Plan, source: ServerSource) -> RunHeader:
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         packages={name: _version(name) for name in PACKAGES},
-        pins={
-            agent.name: (*agent.command.pypi, *agent.command.npm) for agent in plan.agents if agent.command is not None
-        },
+        pins={agent.name: agent.packages for agent in plan.agents if agent.command is not None},
+        unpinned={agent.name: agent.unpinned for agent in plan.agents if agent.unpinned},
         agents={agent.name: agent.summary for agent in plan.agents},
         capabilities={each.id: CapabilityHeader(each.severity, each.title) for each in plan.capabilities},
         planned=len(plan.cells),

@@ -4,9 +4,13 @@ No thread may be alive after these imports: workers are forked from here.
 """
 
 import importlib
+import os
 
 from matrix.capabilities.registry import find_capabilities
+from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS
 
+if os.environ.pop(SAFE_PATH_IS_OURS, None):
+    del os.environ[SAFE_PATH]
 find_capabilities()
 for _name in (
     "jsonschema",

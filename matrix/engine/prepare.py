@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from matrix.adapters.choose import environment_of
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
-from matrix.errors import NoAgents
+from matrix.errors import NoAgents, NotPinned
 from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Agent, Plan
 from matrix.plan import Filters, Machine, make_plan, matching_agents
@@ -36,6 +35,8 @@ class Wish:
     shard: tuple[int, int] = (1, 1)
     live: bool = False
     source: SourceReader = pinned
+    strict_pins: bool = False
+    """Whether rows are refused whose packages name no exact version."""
 
     @property
     def narrow(self) -> bool:
@@ -70,6 +71,9 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
         return make_plan(agents, capabilities, servers, filters, machine, shard=wish.shard, assigned=source.assigned)
 
     plan = planned()
+    unpinned = {agent.name: agent.unpinned for agent in plan.agents if agent.unpinned}
+    if unpinned and wish.strict_pins:
+        raise NotPinned(unpinned)
     # Not before the filters are known to be right: what warms up keeps our standard error open.
     warm_up()
     wanted = {name for each in plan.asked for name in each.cell.servers}
@@ -105,7 +109,7 @@ def _not_live(agent: Agent) -> str | None:
 
 
 def _not_installed(agent: Agent, note: Callable[[str], None]) -> str | None:
-    spec = environment_of(agent)
+    spec = None if agent.command is None else agent.command.environment
     try:
         if spec is not None:
             environments.ensure(spec, note)

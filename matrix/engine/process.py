@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import secrets
 import signal
 import threading
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import matrix
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job
 from matrix.model import Cell
-from matrix.processes import end_group, end_marked
+from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS, end_group, end_marked
 
 PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
@@ -75,26 +79,50 @@ class WorkerProcess:
 
 
 def context() -> ForkServerContext:
-    """Return the fork server's context: heavy imports are paid there, once for all workers."""
+    """Return the context of a fork server that runs: heavy imports are paid there, once for all workers.
+
+    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started deaf to it.
+    """
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload([PRELOAD])
+    with _safe_path(), _deaf_to_interrupts():
+        forkserver.ensure_running()
     return forking
 
 
 def warm_up() -> None:
-    """Start the fork server, which begins to import what workers need while we still plan.
-
-    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started deaf to it.
-    """
+    """Start the fork server, which begins to import what workers need while we still plan."""
     context()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Generator[None]:
+    """Let what is started now ignore SIGINT; only a main thread may say so."""
     if threading.current_thread() is not threading.main_thread():
-        forkserver.ensure_running()
+        yield
         return
     heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         signal.signal(signal.SIGINT, heeded)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Generator[None]:
+    """Keep the current folder out of where a Python that is started now imports from.
+
+    The fork server begins as `python -c`, whose first place is the current folder, and an owner's folder may have a
+    package called `matrix` too. What workers start does not inherit this: see `matrix.engine.preload`.
+    """
+    if SAFE_PATH in os.environ or Path(matrix.__file__).parents[1] == Path.cwd():
+        yield
+        return
+    os.environ |= {SAFE_PATH: "1", SAFE_PATH_IS_OURS: "1"}
+    try:
+        yield
+    finally:
+        del os.environ[SAFE_PATH], os.environ[SAFE_PATH_IS_OURS]
 
 
 def start(job: Job) -> WorkerProcess:

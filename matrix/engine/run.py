@@ -118,11 +118,10 @@ class Settling:
             tell(event)
             return
         cell = event.outcome.cell
-        registration = self._agents[cell.agent].registration
         outcome = replace(
             event.outcome,
             run=self._run,
-            command=self._reproduction.command(cell.id, () if registration is None else ("--agent", registration)),
+            command=self._reproduction.command(cell.id, self._agents[cell.agent].registration.arguments),
             evidence=self._results.keep(cell, event.evidence),
         )
         own, *others = self._note(outcome)

@@ -32,7 +32,7 @@ from matrix.lab.servers.stubs import load_stub
 from matrix.model import Capability, Cell, Probe, Transport
 from matrix.plan import server_labels
 from matrix.processes import end_marked, mark
-from matrix.registry.discovery import Broken
+from matrix.registry.importing import Broken
 from matrix.sources import HttpServer, OpenServers
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}

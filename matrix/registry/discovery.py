@@ -1,4 +1,4 @@
-"""Finds agents, servers and capabilities; the only module that imports by name.
+"""Finds agents, servers and capabilities.
 
 Listing is light: agents are read from their registrations, stubs by `ast`, without importing either.
 """
@@ -6,32 +6,22 @@ Listing is light: agents are read from their registrations, stubs by `ast`, with
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
-import sys
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from matrix.errors import ConfigurationError
 from matrix.json_access import mapping
 from matrix.model import CONTROL, REVISIONS, Agent, Server, ServerKind, Transport
+from matrix.origin import Registration, RegistrationKind
+from matrix.registry.importing import stubs_folder
 from matrix.registry.registration import broken, from_import_string, from_mapping, from_toml, with_valid_name
+from matrix.toml_file import read_toml, unknown_key
 
 ENTRY_POINT_GROUP = "matrix.agents"
-STUBS_PACKAGE = "mcp_stubs"
-
-
-class Broken(Exception):
-    """A registration that cannot be loaded: `cause` and `mend`."""
-
-    def __init__(self, cause: str, mend: str) -> None:
-        super().__init__(f"{cause}; {mend}")
-        self.cause = cause
-        self.mend = mend
+PYPROJECT_KEYS = ("agents",)
+"""What `[tool.matrix]` may have."""
 
 
 def find_agents(root: Path, extra: Sequence[str] = ()) -> tuple[Agent, ...]:
@@ -40,14 +30,19 @@ def find_agents(root: Path, extra: Sequence[str] = ()) -> tuple[Agent, ...]:
     `root` is a project: its `agents/` folder and the `[tool.matrix.agents]` of its pyproject.toml are read, besides
     the entry points of the installed packages. `extra` are import strings and paths of TOML files. Where two
     registrations have one name, the nearer wins: extra, pyproject, folder, entry point.
-    Raises ConfigurationError when pyproject.toml is no TOML.
+    Two with one name in the same place are a broken row.
+    Raises ConfigurationError for a pyproject.toml or an agents/ folder that cannot be read.
     """
+    root = root.absolute()
     found: dict[str, Agent] = {}
-    for agent in (*_entry_points(), *_folder(root / "agents"), *_pyproject(root), *map(_named, extra)):
-        row = with_valid_name(agent)
-        found[row.name] = row
+    given = (_named(each, str(root)) for each in extra)
+    for rows in (_entry_points(str(root)), _folder(root), _pyproject(root), given):
+        found |= _one_each(rows)
     found[CONTROL] = Agent(
-        CONTROL, "built in", "The official MCP SDK's client with no agent around it.", "matrix.adapters.control:control"
+        CONTROL,
+        Registration(RegistrationKind.BUILT_IN, root=str(root)),
+        "The official MCP SDK's client with no agent around it.",
+        "matrix.adapters.control:control",
     )
     return tuple(sorted(found.values(), key=lambda agent: (not agent.is_control, agent.name)))
 
@@ -74,102 +69,105 @@ def find_stubs() -> tuple[Server, ...]:
 
 def real_servers_file() -> Path | None:
     """Return the file that pins the real servers."""
-    return next((path for path in (_stubs_folder() / "real.toml",) if path.is_file()), None)
+    return next((path for path in (stubs_folder() / "real.toml",) if path.is_file()), None)
 
 
-def load(import_string: str, folder: Path | None = None) -> Any:
-    """Import `package.module:attribute`. Raises Broken, with cause and mend, for whatever is wrong with it."""
-    module_name, _, path = import_string.partition(":")
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as problem:
-        mend = "install it"
-        if problem.name is not None and f"{module_name}.".startswith(f"{problem.name}."):
-            mend = _shadowed(module_name, folder) or "correct the import string"
-        msg = f"{module_name} cannot be imported: no module named {problem.name!r}"
-        raise Broken(msg, mend) from problem
-    except Exception as problem:
-        msg = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
-        raise Broken(msg, "import it in a shell of its own to see the traceback") from problem
-    for attribute in path.split("."):
-        if not hasattr(found, attribute):
-            members = cast("Mapping[str, object]", vars(found))
-            public = [name for name, each in members.items() if not name.startswith("_") and callable(each)]
-            msg = f"{module_name} has no {attribute!r}"
-            raise Broken(msg, f"name one that it has, such as {', '.join(sorted(public)[:3]) or 'a factory'}")
-        found = getattr(found, attribute)
-    return found
-
-
-def _shadowed(module_name: str, folder: Path | None) -> str | None:
-    """Tell how to mend a module that is there, but in a folder whose name an installed package has too."""
-    path = folder and folder.joinpath(*module_name.split("."))
-    if not path or not (path.is_dir() or path.with_suffix(".py").is_file()):
-        return None
-    top = module_name.partition(".")[0]
-    return f"another package is called {top!r}: add an __init__.py to the folder {top}"
-
-
-def _entry_points() -> Iterable[Agent]:
+def _entry_points(root: str) -> Iterator[Agent]:
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
         package = point.dist.name if point.dist is not None else "an installed package"
-        yield from_import_string(point.value, point.name, f"entry point {point.name!r} of {package}")
+        registration = Registration(RegistrationKind.ENTRY_POINT, package, point.name, root)
+        yield from_import_string(point.value, point.name, registration)
 
 
-def _folder(folder: Path) -> Iterable[Agent]:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".toml":
-            yield from_toml(path, path.stem, folder.parent)
-        elif (path / "agent.toml").is_file():
-            yield from_toml(path / "agent.toml", path.name, folder.parent)
-        elif (path / "agent.py").is_file():
-            target = f"{folder.name}.{path.name}.agent:create_agent"
-            yield from_mapping({"factory": target}, path.name, str(path / "agent.py"), folder.parent)
+def _folder(root: Path) -> Iterator[Agent]:
+    folder = root / "agents"
+    for path in _entries(folder):
+        toml = path if path.suffix == ".toml" else path / "agent.toml"
+        if toml is path or _exists(toml):
+            name = path.stem if toml is path else path.name
+            yield from_toml(toml, name, Registration(RegistrationKind.FOLDER, str(toml), root=str(root)), root)
+        elif _exists(path / "agent.py"):
+            registration = Registration(RegistrationKind.FOLDER, str(path / "agent.py"), root=str(root))
+            yield from_import_string(f"{folder.name}.{path.name}.agent:create_agent", path.name, registration, root)
 
 
-def _pyproject(root: Path) -> Iterable[Agent]:
-    path = root / "pyproject.toml"
-    if not path.is_file():
-        return
+def _entries(folder: Path) -> Sequence[Path]:
+    """Return what is in a folder, sorted; nothing where there is no such folder. Raises ConfigurationError."""
+    if not folder.is_dir() and not folder.is_symlink():
+        return ()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise ConfigurationError(path, None, f"is no valid TOML: {problem}") from problem
-    rows = mapping(mapping(document.get("tool")).get("matrix")).get("agents", {})
+        return sorted(folder.iterdir())
+    except OSError as problem:
+        raise ConfigurationError(folder, None, f"cannot be read: {problem.strerror or problem}") from problem
+
+
+def _exists(path: Path) -> bool:
+    """Whether something has that name, be it unreadable, a folder or a link to nowhere: reading it will tell."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _pyproject(root: Path) -> Iterator[Agent]:
+    path = root / "pyproject.toml"
+    if not _exists(path):
+        return
+    for name, row in sorted(_pyproject_rows(path).items()):
+        registration = Registration(RegistrationKind.PYPROJECT, str(path), name, str(root))
+        if isinstance(row, str):
+            yield from_import_string(row, name, registration, root)
+        elif isinstance(row, dict):
+            yield from_mapping(mapping(row), name, registration, root)
+        else:
+            mend = "write name = 'package.module:attribute'"
+            yield broken(name, registration, "is neither a text nor a table", mend)
+
+
+def _pyproject_rows(path: Path) -> Mapping[str, object]:
+    """Return `[tool.matrix.agents]`. Raises ConfigurationError."""
+    tool: object = read_toml(path).get("tool", {})
+    if not isinstance(tool, dict):
+        raise ConfigurationError(path, "tool", "should be a table")
+    settings: object = mapping(tool).get("matrix", {})
+    if not isinstance(settings, dict):
+        raise ConfigurationError(path, "tool.matrix", "should be a table")
+    settings = mapping(settings)
+    for key in settings:
+        if key not in PYPROJECT_KEYS:
+            raise ConfigurationError(path, f"tool.matrix.{key}", unknown_key(key, PYPROJECT_KEYS))
+    rows: object = settings.get("agents", {})
     if not isinstance(rows, dict):
         raise ConfigurationError(path, "tool.matrix.agents", "should be a table of name = 'package.module:attribute'")
-    for name, row in sorted(mapping(cast("object", rows)).items()):
-        origin = f"{path} [tool.matrix.agents] {name}"
-        if isinstance(row, str):
-            yield from_mapping({"factory": row}, name, origin, root)
-        elif isinstance(row, dict):
-            yield from_mapping(mapping(cast("object", row)), name, origin, root)
-        else:
-            yield broken(name, origin, "is neither a text nor a table", "write name = 'package.module:attribute'")
+    return mapping(rows)
 
 
-def _named(text: str) -> Agent:
+def _named(text: str, root: str) -> Agent:
     name = registration_name(text)
     if text.endswith(".toml"):
         path = Path(text).resolve()
-        return replace(from_toml(path, name, path.parent), origin=f"--agent {text}")
-    return from_mapping({"factory": text}, name, f"--agent {text}", Path.cwd())
+        return from_toml(path, name, Registration(RegistrationKind.TOML_FILE, str(path), root=root), path.parent)
+    registration = Registration(RegistrationKind.IMPORT_STRING, text, root=str(Path.cwd()))
+    return from_import_string(text, name, registration, Path.cwd())
 
 
-def _stubs_folder() -> Path:
-    spec = importlib.util.find_spec(STUBS_PACKAGE)
-    locations = list(spec.submodule_search_locations or []) if spec is not None else []
-    if not locations:
-        raise ConfigurationError(STUBS_PACKAGE, None, "the stub servers are not installed; run from the repository")
-    return Path(locations[0])
+def _one_each(rows: Iterable[Agent]) -> dict[str, Agent]:
+    """Return rows by name; of two registrations with one name neither counts, and the row says where they are."""
+    found: dict[str, Agent] = {}
+    for row in map(with_valid_name, rows):
+        other = found.get(row.name, row).registration
+        if other != row.registration:
+            cause = f"the name {row.name!r} is registered twice: {other}, and {row.registration}"
+            row = broken(row.name, row.registration, cause, "give one of them another name")  # noqa: PLW2901
+        found[row.name] = row
+    return found
 
 
 def _stub_files() -> list[Path]:
-    return sorted(path for path in _stubs_folder().glob("*.py") if not path.name.startswith("_"))
+    return sorted(path for path in stubs_folder().glob("*.py") if not path.name.startswith("_"))
 
 
 def _read_stub(path: Path) -> Server:

@@ -12,7 +12,6 @@ an interrupted build left behind is removed and built anew.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -22,12 +21,14 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from filelock import FileLock, Timeout
 
+from matrix.environment_spec import EnvironmentSpec
 from matrix.errors import MatrixError
 
 if TYPE_CHECKING:
@@ -45,26 +46,6 @@ class EnvironmentUnavailable(MatrixError):
         super().__init__(reason)
 
 
-@dataclass(frozen=True)
-class EnvironmentSpec:
-    """What is installed together: exact pins of PyPI (`name==1.0`) and of npm (`name@1.0`).
-
-    `python` is the version that the virtual environment needs (`3.12`), or None for that of this process.
-    Where both kinds are given, the npm packages run with the Node.js that the PyPI packages may bring along.
-    """
-
-    name: str
-    pypi: tuple[str, ...] = ()
-    npm: tuple[str, ...] = ()
-    python: str | None = None
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
-            raise ValueError(f"{self.name!r} cannot be the name of a folder")
-        if not (self.pypi or self.npm):
-            raise ValueError(f"the environment {self.name!r} names no package")
-
-
 def ensure(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Path:
     """Install the environment unless it is there already, and return its folder.
 
@@ -79,7 +60,7 @@ def ensure(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Path:
         folder = _folder(spec)
         if not installed(spec):
             shutil.rmtree(folder, ignore_errors=True)
-            progress(f"installing {' '.join((*spec.pypi, *spec.npm))} (kept for the next run)")
+            progress(f"installing {' '.join(spec.packages)} (kept for the next run)")
             _build(spec, folder)
     return folder
 
@@ -129,21 +110,23 @@ def _python(spec: EnvironmentSpec) -> Path:
 def _locked(spec: EnvironmentSpec, progress: Callable[[str], None]) -> Generator[None]:
     """Hold the environment's lock; the system releases it even where its holder is killed."""
     path = _folder(spec).with_suffix(".lock")
+    lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress(f"waiting for another process that installs {spec.name}")
+            lock.acquire()
     except OSError as error:
         raise EnvironmentUnavailable(
             f"{spec.name} cannot be installed, because its cache cannot be written to "
             f"({error.strerror}); AGENT_MATRIX_CACHE names another folder."
         ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"waiting for another process that installs {spec.name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _build(spec: EnvironmentSpec, folder: Path) -> None:

@@ -12,12 +12,21 @@ def agent_row(agent: Agent) -> dict[str, Any]:
     """Return what `list agents` says of one."""
     return {
         "name": agent.name,
-        "note": f"broken: {agent.problem}" if agent.problem else agent.summary or agent.origin,
-        "origin": agent.origin,
+        "note": _note(agent),
+        "origin": str(agent.registration),
         "start": agent.target or " ".join(agent.command.argv if agent.command else ()),
         "protocol": agent.protocol,
         "problem": None if agent.problem is None else str(agent.problem),
+        "unpinned": list(agent.unpinned),
     }
+
+
+def _note(agent: Agent) -> str:
+    """Return what there is to say of an agent in one line: what is wrong with it, first."""
+    if agent.problem is not None:
+        return f"broken: {agent.problem}"
+    loose = f" (not pinned: {', '.join(agent.unpinned)})" if agent.unpinned else ""
+    return f"{agent.summary or agent.registration}{loose}"
 
 
 def server_row(server: Server) -> dict[str, Any]:

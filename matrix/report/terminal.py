@@ -46,6 +46,10 @@ def render(matrix: Matrix, outdated: Sequence[Entry] = (), *, output: str = "", 
         Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
         for each in outdated
     ]
+    parts += [
+        Text(f"not pinned, so two machines may run two versions of it: {agent} ({', '.join(packages)})")
+        for agent, packages in sorted(matrix.header.unpinned.items())
+    ]
     parts.append(_sum(matrix, output, elsewhere))
     return Group(*parts)
 

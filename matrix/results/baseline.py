@@ -10,16 +10,15 @@ An entry that no longer describes what a run found is stale, and fails the run: 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from matrix.errors import ConfigurationError
 from matrix.model import Verdict
 from matrix.outcome import Outcome
+from matrix.toml_file import checked, read_toml
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,7 @@ class _File(BaseModel):
 
 def read_baseline(path: Path) -> tuple[Entry, ...]:
     """Read a baseline file. Raises ConfigurationError with the place and the mend."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows = _File.model_validate(document).expected
-    except OSError as problem:
-        raise ConfigurationError(path, None, f"cannot be read: {problem.strerror}") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise ConfigurationError(path, None, f"is no valid TOML: {problem}") from problem
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ConfigurationError(path, ".".join(map(str, first["loc"])), first["msg"]) from problem
+    rows = checked(_File, read_toml(path), path).expected
     return tuple(Entry(row.cell, row.verdict, row.reason) for row in rows)
 
 

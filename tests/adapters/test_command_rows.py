@@ -16,6 +16,7 @@ from matrix.adapters.base import Model, Task
 from matrix.adapters.command import POLITENESS, CommandFailed, CommandInstance
 from matrix.model import Agent, Command, Verdict
 from tests.row_helpers import asked, tiny_argv, told
+from tests.samples import A_TEST
 
 Make = Callable[..., CommandInstance]
 SERVERS: dict[str, Any] = {"echo": {"command": "echo-server", "args": [], "env": {"KEY": "value"}}}
@@ -238,7 +239,7 @@ async def test_a_command_gives_way_to_the_servers_that_it_uses(make: Make, tmp_p
 
 
 def row(name: str, *vice: str) -> Agent:
-    return Agent(name, "a test", command=Command(tuple(tiny_argv(*vice))))
+    return Agent(name, A_TEST, command=Command(tuple(tiny_argv(*vice))))
 
 
 def test_a_command_in_plain_python_makes_a_round_trip() -> None:
@@ -259,7 +260,7 @@ def test_a_command_that_leaves_a_process_behind_is_red_for_it() -> None:
 
 
 def test_a_command_that_dies_is_told_by_its_own_last_words() -> None:
-    dying = Agent("dying", "a test", command=Command(sh("echo 'no API key' >&2; kill -9 $$")))
+    dying = Agent("dying", A_TEST, command=Command(sh("echo 'no API key' >&2; kill -9 $$")))
     outcomes, _ = asked([dying])
     assert told(outcomes) == {
         "dying": (Verdict.FAILED, "the run ended with CommandFailed: ended by SIGKILL: no API key")

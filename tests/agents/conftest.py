@@ -20,11 +20,6 @@ KEYS = (
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def dummy_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in KEYS:

@@ -116,8 +116,11 @@ def refused(said: Said, sentence: str) -> None:
         ("run --output file", "Directory 'file' is a file."),
         ("run --capability invoke.round-trip --output file/below", "cannot write to file/below: Not a directory; name"),
         ("run --baseline absent.toml", "absent.toml: cannot be read: No such file or directory"),
-        ("run --baseline file", "file: is no valid TOML: Expected '=' after a key in a key/value pair (at line 1"),
-        ("run --baseline pyproject.toml", "pyproject.toml: tool: Extra inputs are not permitted"),
+        (
+            "run --baseline file",
+            "file: line 1: is no valid TOML: Expected '=' after a key",
+        ),
+        ("run --baseline pyproject.toml", "pyproject.toml: tool: unknown key (known are expected)"),
         ("runn", "No such command 'runn'."),
         ("list stubs", "'stubs' is not one of 'agents', 'servers', 'capabilities'."),
         ("explain", "Missing argument 'CAPABILITY'."),
@@ -149,7 +152,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[tool.matrix.agents]\nstan = "shop\n', "pyproject.toml: is no valid TOML: Illegal character"),
+        ('[tool.matrix.agents]\nstan = "shop\n', "pyproject.toml: line 2: is no valid TOML: Illegal character"),
         ("[tool.matrix]\nagents = 3\n", "pyproject.toml: tool.matrix.agents: should be a table of name = "),
     ],
 )
@@ -280,7 +283,7 @@ def test_agents_are_listed_with_those_that_are_broken(project: Path, matrix: Mat
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["control", "cli", "sofia", "stan", "typo"]
     assert "broken: the command 'no-such-program-anywhere' is not on PATH; install it, or correct" in out
-    assert "broken: fabric: Extra inputs are not permitted; correct `fabric` in" in out
+    assert "broken: fabric: unknown key (the nearest is 'factory'); correct `fabric` in" in out
 
 
 @pytest.mark.parametrize("what", ["agents", "servers", "capabilities"])

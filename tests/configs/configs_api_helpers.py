@@ -19,16 +19,6 @@ from matrix.configs.secrets import Sealer
 from tests.configs.configs_migration_helpers import SEALER
 
 PLENTY = Rates(100_000, 100_000)
-LINEAR: dict[str, Any] = {
-    "name": "linear",
-    "server_type": "stdio",
-    "command": ["python3", "-m", "linear_mcp"],
-    "agents": ["genie", "simple"],
-    "tools": {"include": ["*"], "exclude": ["delete_*"]},
-    "environment": {"LINEAR_API_KEY": "${LINEAR_API_KEY}"},
-    "timeout": 30000,
-    "retry_count": 3,
-}
 WEB: dict[str, Any] = {
     "name": "web",
     "server_type": "http",

@@ -20,7 +20,8 @@ from anyio import to_thread
 from matrix.configs import audit, service
 from matrix.configs.api import problems, routes, wire
 from matrix.configs.testing import TestDatabase
-from tests.configs.configs_api_helpers import LINEAR, WEB, Api, api, problem
+from tests.configs.configs_api_helpers import WEB, Api, api, problem
+from tests.configs.configs_samples import LINEAR
 
 pytestmark = pytest.mark.anyio
 

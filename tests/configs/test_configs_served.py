@@ -24,8 +24,9 @@ from matrix.configs.keys import add_key
 from matrix.configs.secrets import KEY_VARIABLE
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError
-from tests.configs.configs_api_helpers import LINEAR, api
+from tests.configs.configs_api_helpers import api
 from tests.configs.configs_migration_helpers import KEY
+from tests.configs.configs_samples import LINEAR
 
 CHECKS = """
 [checks.positive_data_acceptance]

@@ -15,7 +15,7 @@ from matrix.configs.rollout.read_routing import agent_configs, routed_read
 from matrix.configs.rollout.status import read_status
 from matrix.configs.testing import TestDatabase
 from matrix.errors import MatrixError
-from tests.configs.configs_api_helpers import LINEAR, Api, api, problem
+from tests.configs.configs_api_helpers import Api, api, problem
 from tests.configs.configs_migration_helpers import (
     SEALER,
     add_agents,
@@ -26,6 +26,7 @@ from tests.configs.configs_migration_helpers import (
     execute,
     legacy_servers,
 )
+from tests.configs.configs_samples import LINEAR
 
 pytestmark = pytest.mark.anyio
 

@@ -11,6 +11,7 @@ from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import Unsupported, expect
 from matrix.engine import cell as engine
+from matrix.engine import tasks
 from matrix.errors import ServerFault
 from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
@@ -125,16 +126,18 @@ async def test_a_timeout_says_which_call_was_pending(put):
     async def check(cell):
         run = asyncio.ensure_future(cell.attempt(call("silent")))
         assert await cell.trace.until(lambda: bool(cell.trace.calls("silent")), HANG)
-        said.append(cell._what_was_pending(60))
+        execution = engine.Execution(cell._cell, None, cell._setting, "pending")
+        execution.trace = cell.trace
+        said.append(execution._what_was_pending())
         run.cancel()
         await asyncio.wait({run})
 
     await put(check, control, servers=("slow",))
-    assert said == ["no end within 60 s: the server slow had not answered silent"]
+    assert said == ["the server slow had not answered silent"]
 
 
 async def test_an_agent_that_will_not_be_cancelled_does_not_hold_up_the_verdict(put, monkeypatch):
-    monkeypatch.setattr(engine, "TEARDOWN_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "TEARDOWN_SECONDS", 0.05)
     released = asyncio.Event()
 
     async def stubborn(_):

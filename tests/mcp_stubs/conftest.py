@@ -16,11 +16,6 @@ from mcp.shared.memory import create_client_server_memory_streams
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @asynccontextmanager
 async def over_streams(server):
     """Serve one connection as a lab does over a socket: every message is JSON-RPC."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from matrix.capabilities.registry import find_capabilities
 from mcp_stubs import __file__ as package
 from mcp_stubs._stub import Room, StubTool, marker, strings, tool_server
 
@@ -13,6 +14,20 @@ FILES = sorted(path for path in Path(package).parent.glob("*.py") if not path.na
 NAMES = [path.stem for path in FILES]
 TRANSPORTS = {"stdio", "http", "sse"}
 REVISIONS = {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
+AWAITED = {
+    "content": ("invoke.image", "invoke.audio", "invoke.resource-content", "invoke.mixed-content"),
+    "growing": ("discovery.list-changed",),
+    "instructions": ("lifecycle.instructions",),
+    "looping": ("discovery.pagination-loop",),
+    "many": ("discovery.tool-count",),
+    "mortal": ("invoke.server-death", "transport.server-restart"),
+    "noisy": ("transport.stderr-flood",),
+    "postonly404": ("transport.get-rejected",),
+    "recursive": ("schema.recursive",),
+    "silent_discover": ("lifecycle.discover-fallback",),
+    "stateful": ("lifecycle.session-reuse",),
+}
+"""Stubs that no capability asks about yet, and the capabilities of the catalogue that need what they do."""
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +50,11 @@ def test_a_stub_says_its_behaviour_in_one_sentence_and_runs_alone(path):
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert [arg.arg for arg in functions["create"].args.args] == ["name", "room"]
     assert ("http" in functions) == ("main(create, http)" in source)
+
+
+def test_every_stub_serves_a_capability_or_is_awaited_by_one_of_the_catalogue():
+    serving = {server for each in find_capabilities() for server in each.servers}
+    assert set(NAMES) - serving == set(AWAITED)
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

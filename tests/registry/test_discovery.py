@@ -13,7 +13,7 @@ import pytest
 from matrix.errors import ConfigurationError
 from matrix.model import CONTROL, Agent, Verdict
 from matrix.outcome import Outcome
-from matrix.registry.discovery import Broken, find_agents, load, registration_name
+from matrix.registry.discovery import find_agents, registration_name
 from tests.row_helpers import asked, tiny_argv, told
 
 PYDANTIC_AI = """\
@@ -74,8 +74,8 @@ GOOD = (
     "called",
 )
 BAD = {
-    "bad_toml": r"is no valid TOML: .*\(at line 2, column 15\); correct .*bad_toml/agent\.toml",
-    "bad_key": r"sumary: Extra inputs are not permitted; correct `sumary` in .*bad_key/agent\.toml",
+    "bad_toml": r"line 2: is no valid TOML: .*\(at line 2, column 15\); correct .*bad_toml/agent\.toml",
+    "bad_key": r"sumary: unknown key \(the nearest is 'summary'\); correct `sumary` in .*bad_key/agent\.toml",
     "bad_command": r"the command 'no-such-agent' is not on PATH; install it, or correct `argv` in .*",
     "bad_row": r"is neither a text nor a table; write name = 'package\.module:attribute'",
     "bad_module": r"nowhere\.agent cannot be imported: no module named 'nowhere'; correct the import string",
@@ -180,7 +180,7 @@ def installed() -> set[str]:
     ],
 )
 def test_a_row_says_where_it_was_registered(agents: dict[str, Agent], name: str, origin: str) -> None:
-    assert agents[name].origin.endswith(origin)
+    assert str(agents[name].registration).endswith(origin)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -209,16 +209,8 @@ def test_the_control_is_always_there_and_comes_first(project: Path) -> None:
 
 def test_a_pyproject_that_is_no_toml_is_a_configuration_error(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": "[tool.matrix.agents\n"})
-    with pytest.raises(ConfigurationError, match=r"pyproject\.toml.* is no valid TOML: .*line 1"):
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml: line 1: is no valid TOML: "):
         find_agents(tmp_path)
-
-
-def test_a_folder_that_an_installed_package_hides_is_told_with_its_mend(tmp_path: Path) -> None:
-    write(tmp_path, {"matrix/shop/agent.py": CALLABLES})
-    with pytest.raises(Broken) as raised:
-        load("matrix.shop.agent:asynchronous", tmp_path)
-    assert raised.value.cause == "matrix.shop.agent cannot be imported: no module named 'matrix.shop'"
-    assert raised.value.mend == "another package is called 'matrix': add an __init__.py to the folder matrix"
 
 
 @pytest.mark.parametrize(

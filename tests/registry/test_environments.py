@@ -153,6 +153,29 @@ def test_two_processes_that_want_the_same_environment_build_it_once(wheel):
     assert output(spec) == "works"
 
 
+def test_the_lock_of_a_process_that_was_killed_is_free(wheel):
+    spec = EnvironmentSpec("tiny", pypi=(str(wheel),))
+    code = (
+        "import sys; from matrix.registry import environments as e; "
+        "spec = e.EnvironmentSpec('tiny', pypi=(sys.argv[1],)); "
+        "lock = e._locked(spec, print); lock.__enter__(); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(wheel)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        told = []
+
+        def progress(line):
+            told.append(line)
+            if line.startswith("waiting"):
+                holder.kill()
+
+        ensure(spec, progress)
+    assert told[0] == "waiting for another process that installs tiny"
+    assert told[1].startswith("installing ")
+    assert output(spec) == "works"
+
+
 def test_a_half_built_environment_is_removed_and_rebuilt(wheel):
     spec = EnvironmentSpec("tiny", pypi=(str(wheel),))
     rubbish = bin_path(spec) / "rubbish"
@@ -182,16 +205,15 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path):
     assert not bin_path(spec).parent.exists()
 
 
-def test_an_unknown_pypi_package_is_told_in_one_sentence():
-    spec = EnvironmentSpec("tiny", pypi=("agent-matrix-no-such-package==0.0.1",))
-    with pytest.raises(EnvironmentUnavailable) as caught:
-        ensure(spec, print)
-    assert sentence(caught.value).startswith("tiny cannot be installed: ")
-
-
-@needs_npm
-def test_an_unknown_npm_package_is_told_in_one_sentence():
-    spec = EnvironmentSpec("tiny", npm=("agent-matrix-no-such-package@0.0.1",))
+@pytest.mark.parametrize(
+    "spec",
+    [
+        EnvironmentSpec("tiny", pypi=("agent-matrix-no-such-package==0.0.1",)),
+        pytest.param(EnvironmentSpec("tiny", npm=("agent-matrix-no-such-package@0.0.1",)), marks=needs_npm),
+    ],
+    ids=["pypi", "npm"],
+)
+def test_an_unknown_package_is_told_in_one_sentence(spec):
     with pytest.raises(EnvironmentUnavailable) as caught:
         ensure(spec, print)
     assert sentence(caught.value).startswith("tiny cannot be installed: ")

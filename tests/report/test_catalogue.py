@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.model import Command, Problem
 from matrix.report.catalogue import agent_row, capability_row, explain, listing, server_row
-from tests.conftest import Snapshot
 from tests.samples import agent, capability, real, stub
 
 
-def test_agents_are_listed_with_what_is_wrong_with_them(snapshot: Snapshot) -> None:
+def test_agents_are_listed_with_what_is_wrong_with_them(snapshot: SnapshotAssertion) -> None:
     agents = [
         agent("stan", summary="A seller."),
         agent("unsaid"),
         agent("a-command-with-a-long-name", command=Command(("node", "cli.js"))),
         agent("broken", summary="Sells.", problem=Problem("argv: is\n  empty", "correct it")),
     ]
-    snapshot("list_agents.txt", listing([agent_row(each) for each in agents]) + "\n")
+    assert listing([agent_row(each) for each in agents]) + "\n" == snapshot(name="list_agents")
 
 
 def test_a_broken_agent_says_so_to_scripts_too() -> None:
@@ -27,9 +27,9 @@ def test_a_broken_agent_says_so_to_scripts_too() -> None:
     assert agent_row(agent("stan"))["problem"] is None
 
 
-def test_servers_and_capabilities_are_listed(snapshot: Snapshot) -> None:
+def test_servers_and_capabilities_are_listed(snapshot: SnapshotAssertion) -> None:
     rows = [server_row(stub("echo")), server_row(real("git", "stdio")), capability_row(capability("a.b", "echo"))]
-    snapshot("list_others.txt", listing(rows) + "\n")
+    assert listing(rows) + "\n" == snapshot(name="list_others")
 
 
 def test_nothing_is_listed_as_nothing() -> None:
@@ -43,5 +43,5 @@ def test_nothing_is_listed_as_nothing() -> None:
         ("stubs", capability("lifecycle.two", "echo", "slow", "echo", failures=("a/b#1", "c/d#2"))),
     ],
 )
-def test_a_capability_is_explained(snapshot: Snapshot, name: str, question: object) -> None:
-    snapshot(f"explain_{name}.txt", explain(question) + "\n")  # type: ignore[arg-type]
+def test_a_capability_is_explained(snapshot: SnapshotAssertion, name: str, question: object) -> None:
+    assert explain(question) + "\n" == snapshot(name=f"explain_{name}")  # type: ignore[arg-type]

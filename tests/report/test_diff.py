@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.model import Cell
 from matrix.outcome import Matrix
 from matrix.report.diff import render
 from matrix.results.diff import compare
-from tests.conftest import Snapshot
 from tests.report.report_samples import EMPTY, HEADER, MIXED
 from tests.samples import header, outcome
 
@@ -37,8 +37,8 @@ NEW = matrix(
 )
 
 
-def test_the_regressions_come_first_and_the_sum_last(snapshot: Snapshot) -> None:
-    snapshot("diff_mixed.txt", render(compare(OLD, NEW)))
+def test_the_regressions_come_first_and_the_sum_last(snapshot: SnapshotAssertion) -> None:
+    assert render(compare(OLD, NEW)) == snapshot(name="diff_mixed")
 
 
 @pytest.mark.parametrize("same", [MIXED, EMPTY])

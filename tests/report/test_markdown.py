@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.outcome import Matrix
 from matrix.report import markdown
-from tests.conftest import Snapshot
 from tests.report.report_samples import EMPTY, HEADER, MIXED, broken_row, crowd, red_control
 from tests.samples import header, outcome
 
@@ -22,20 +22,20 @@ def reason_row(reason: str, agent: str = "stan") -> list[str]:
     return cells(page.rstrip().splitlines()[-1])
 
 
-def test_the_page_has_the_table_the_capabilities_and_what_is_not_green(snapshot: Snapshot) -> None:
-    snapshot("markdown_mixed.md", markdown.render(MIXED))
+def test_the_page_has_the_table_the_capabilities_and_what_is_not_green(markdown_snapshot: SnapshotAssertion) -> None:
+    assert markdown.render(MIXED) == markdown_snapshot(name="markdown_mixed")
 
 
-def test_an_empty_matrix_makes_a_page(snapshot: Snapshot) -> None:
-    snapshot("markdown_empty.md", markdown.render(EMPTY))
+def test_an_empty_matrix_makes_a_page(markdown_snapshot: SnapshotAssertion) -> None:
+    assert markdown.render(EMPTY) == markdown_snapshot(name="markdown_empty")
 
 
-def test_a_registration_that_cannot_be_loaded_is_told_once(snapshot: Snapshot) -> None:
-    snapshot("markdown_broken_row.md", markdown.render(broken_row()))
+def test_a_registration_that_cannot_be_loaded_is_told_once(markdown_snapshot: SnapshotAssertion) -> None:
+    assert markdown.render(broken_row()) == markdown_snapshot(name="markdown_broken_row")
 
 
-def test_a_red_control_is_told_once(snapshot: Snapshot) -> None:
-    snapshot("markdown_red_control.md", markdown.render(red_control()))
+def test_a_red_control_is_told_once(markdown_snapshot: SnapshotAssertion) -> None:
+    assert markdown.render(red_control()) == markdown_snapshot(name="markdown_red_control")
 
 
 def test_all_green_has_no_section_about_what_is_not() -> None:

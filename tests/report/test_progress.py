@@ -7,12 +7,12 @@ import re
 
 import pytest
 from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.events import Finished, Started
 from matrix.model import Plan, Planned
 from matrix.outcome import Outcome
 from matrix.report.progress import LiveProgress, PlainProgress
-from tests.conftest import Snapshot
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
 
 OUTCOMES = (
@@ -46,8 +46,8 @@ def plain(*outcomes: Outcome, kept: int = 0) -> str:
     return file.getvalue()
 
 
-def test_a_log_gets_a_line_for_everything_that_happened(snapshot: Snapshot) -> None:
-    snapshot("progress_plain.txt", plain(*OUTCOMES))
+def test_a_log_gets_a_line_for_everything_that_happened(snapshot: SnapshotAssertion) -> None:
+    assert plain(*OUTCOMES) == snapshot(name="progress_plain")
 
 
 def test_a_resumed_run_counts_what_was_kept() -> None:

@@ -6,10 +6,11 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from syrupy.assertion import SnapshotAssertion
+
 from matrix.model import Verdict
 from matrix.outcome import Blame
 from matrix.report.story import LINE, listing, tell
-from tests.conftest import Snapshot
 from tests.samples import outcome
 
 OUTCOME = outcome(
@@ -97,14 +98,14 @@ def changed(**changes: Any) -> str:
     return tell(OUTCOME, {**deepcopy(EVIDENCE), **changes})
 
 
-def test_a_cell_is_told_in_the_order_in_which_it_happened(snapshot: Snapshot) -> None:
-    snapshot("story.txt", tell(OUTCOME, EVIDENCE) + "\n")
+def test_a_cell_is_told_in_the_order_in_which_it_happened(snapshot: SnapshotAssertion) -> None:
+    assert tell(OUTCOME, EVIDENCE) + "\n" == snapshot(name="story")
 
 
-def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: Snapshot) -> None:
+def test_a_cell_that_nobody_was_asked_about_is_told_in_few_lines(snapshot: SnapshotAssertion) -> None:
     nothing = {"frames": [], "http": [], "processes": []}
     evidence = {**EVIDENCE, "model": [], "server": nothing, "agent": [], "notes": []}
-    snapshot("story_empty.txt", tell(outcome(OUTCOME.cell.id), evidence) + "\n")
+    assert tell(outcome(OUTCOME.cell.id), evidence) + "\n" == snapshot(name="story_empty")
 
 
 def test_the_notes_of_evidence_from_before_they_had_kinds_are_told_as_well() -> None:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
 
 from matrix.model import Severity, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
 from matrix.report import terminal
 from matrix.results.baseline import Entry
-from tests.conftest import Snapshot
 from tests.report.report_samples import EMPTY, HEADER, MIXED, STALE, broken_row, crowd, red_control
 from tests.samples import header
 
@@ -37,20 +37,20 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_worst_comes_first_and_the_known_last(snapshot: Snapshot) -> None:
-    snapshot("terminal_mixed.txt", shown(MIXED, STALE, output="out"))
+def test_the_worst_comes_first_and_the_known_last(snapshot: SnapshotAssertion) -> None:
+    assert shown(MIXED, STALE, output="out") == snapshot(name="terminal_mixed")
 
 
-def test_an_empty_matrix_says_that_nothing_was_asked(snapshot: Snapshot) -> None:
-    snapshot("terminal_empty.txt", shown(EMPTY))
+def test_an_empty_matrix_says_that_nothing_was_asked(snapshot: SnapshotAssertion) -> None:
+    assert shown(EMPTY) == snapshot(name="terminal_empty")
 
 
-def test_a_registration_that_cannot_be_loaded_is_told_once(snapshot: Snapshot) -> None:
-    snapshot("terminal_broken_row.txt", shown(broken_row()))
+def test_a_registration_that_cannot_be_loaded_is_told_once(snapshot: SnapshotAssertion) -> None:
+    assert shown(broken_row()) == snapshot(name="terminal_broken_row")
 
 
-def test_a_red_control_is_told_once_and_nobody_else_is_blamed(snapshot: Snapshot) -> None:
-    snapshot("terminal_red_control.txt", shown(red_control()))
+def test_a_red_control_is_told_once_and_nobody_else_is_blamed(snapshot: SnapshotAssertion) -> None:
+    assert shown(red_control()) == snapshot(name="terminal_red_control")
 
 
 def test_a_broken_row_is_told_once_also_where_the_control_is_red() -> None:
@@ -68,12 +68,14 @@ def test_an_interrupted_run_says_how_much_was_not_asked() -> None:
 
 
 @pytest.mark.parametrize("width", [72, 80, 120])
-def test_twelve_agents_fit_into_a_terminal_with_names_and_numbers_whole(snapshot: Snapshot, width: int) -> None:
+def test_twelve_agents_fit_into_a_terminal_with_names_and_numbers_whole(
+    snapshot: SnapshotAssertion, width: int
+) -> None:
     text = shown(crowd(), width=width)
     assert max(len(line) for line in text.splitlines() if "--cell" not in line) <= width
     assert "\n  python -m matrix run --cell 'agent-07::schema.question::server3[http,2025-11-25]'\n" in text
     assert "…" not in text
-    snapshot(f"terminal_crowd_{width}.txt", text)
+    assert text == snapshot(name=f"terminal_crowd_{width}")
 
 
 def test_nothing_is_cut_off_where_there_is_no_terminal() -> None:

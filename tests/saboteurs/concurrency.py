@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anyio
 import mcp_types as types
 
-from tests.saboteurs.honest import Entry, Honest, Server, key_of
+from matrix.adapters.control import Connection, Entry
+from tests.saboteurs.honest import Honest, key_of
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -28,21 +29,29 @@ if TYPE_CHECKING:
 Calls = Sequence[tuple[str, dict[str, Any]]]
 
 
-class MakesOneCallAtATime(Honest):
+class Hurries(Honest):
+    """Waits three seconds for each call of a turn of several: a vice shows soon, and a busy machine costs no more."""
+
+    several = False
+
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        with anyio.fail_after(3.0 if self.several else None):
+            return await super().call(server, tool, arguments)
+
+
+class MakesOneCallAtATime(Hurries):
     """Makes the calls of a turn one after the other."""
 
-    patience = 3.0
-
     async def together(self, calls: Calls) -> list[str]:
+        self.several = len(calls) > 1
         return [await self.one(name, arguments) for name, arguments in calls]
 
 
-class AsksOneServerAtATime(Honest):
+class AsksOneServerAtATime(Hurries):
     """Makes the calls of a turn to one server together, and those to the next one after them."""
 
-    patience = 3.0
-
     async def together(self, calls: Calls) -> list[str]:
+        self.several = len(calls) > 1
         shown: dict[int, str] = {}
         servers = [self.tools[name][0].name if name in self.tools else "" for name, _ in calls]
         for server in dict.fromkeys(servers):
@@ -60,8 +69,7 @@ class HasTenConnections(Honest):
     async def run(self) -> str:
         keys = [key_of(entry) for entry in self.task.mcp_servers.values()]
         if any(self.taken[key] >= self.limit for key in keys):
-            msg = "all connections to the server are taken"
-            raise RuntimeError(msg)
+            raise RuntimeError("all connections to the server are taken")
         self.taken.update(keys)
         try:
             return await super().run()
@@ -78,7 +86,7 @@ class EntersAServerOnce(HasTenConnections):
 class TellsItsTwinsAnswer(Honest):
     """Keeps answers in a file for all its processes, and takes what another one has kept for its own."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         result = await super().call(server, tool, arguments)
         return self._kept(f"{server.name}-{tool.name}", result)
 
@@ -99,7 +107,7 @@ class MixesUpRuns(Honest):
     async def together(self, calls: Calls) -> list[str]:
         if calls[0][0] not in self.tools:
             return await super().together(calls)
-        queue = self.waiting[self.tools[calls[0][0]][0].key]
+        queue = self.waiting[key_of(self.tools[calls[0][0]][0].entry)]
         mine: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         queue.append(mine)
         shown = await super().together(calls)
@@ -123,7 +131,7 @@ class BlocksTheLoop(Honest):
     blocked = 1.5
     """Seconds after which it goes on without an answer."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         async def alone() -> types.CallToolResult:
             async with AsyncExitStack() as stack:
                 client = await self.open(server.entry, stack)
@@ -144,14 +152,13 @@ class BorrowsAConnection(Honest):
         self.ended = False
         self.borrowed: dict[str, BorrowsAConnection] = {}
 
-    async def connect(self, name: str, entry: Entry) -> Server | None:
+    async def connect(self, name: str, entry: Entry) -> Connection | None:
         self.borrowed[key_of(entry)] = self.lenders.setdefault(key_of(entry), self)
         return await super().connect(name, entry)
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
-        if self.borrowed[server.key].ended:
-            msg = "the connection is closed"
-            raise ConnectionError(msg)
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        if self.borrowed[key_of(server.entry)].ended:
+            raise ConnectionError("the connection is closed")
         return await super().call(server, tool, arguments)
 
     async def run(self) -> str:
@@ -168,8 +175,8 @@ class DistrustsAUsedConnection(Honest):
 
     used: ClassVar[set[str]] = set()
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
-        if server.key in self.used:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        if key_of(server.entry) in self.used:
             await super().call(server, tool, arguments)
         return await super().call(server, tool, arguments)
 
@@ -187,8 +194,8 @@ class MatchesByArrival(Honest):
         super().__init__(task, stack)
         self.waiting: dict[tuple[str, str], deque[asyncio.Future[types.CallToolResult]]] = defaultdict(deque)
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
-        queue = self.waiting[server.key, tool.name]
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        queue = self.waiting[key_of(server.entry), tool.name]
         mine: asyncio.Future[types.CallToolResult] = asyncio.get_running_loop().create_future()
         queue.append(mine)
         result = await super().call(server, tool, arguments)

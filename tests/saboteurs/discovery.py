@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.saboteurs.honest import OWN_TOOL, Honest, Server
+from matrix.adapters.control import OWN_TOOL, Connection
+from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -16,21 +17,21 @@ if TYPE_CHECKING:
 class DropsToolsWithAnUnknownKeyword(Honest):
     """Leaves out a tool whose schema names its dialect."""
 
-    async def list(self, server: Server) -> list[types.Tool]:
-        return [tool for tool in await super().list(server) if "$schema" not in tool.input_schema]
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
+        return [tool for tool in await super().list_tools(server) if "$schema" not in tool.input_schema]
 
 
 class DropsPageTwo(Honest):
     """Never looks at the cursor."""
 
-    async def list(self, server: Server) -> list[types.Tool]:
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
         return list((await server.client.list_tools()).tools)
 
 
 class NamesToolsWithoutTheirServer(Honest):
     """Lets the last server win where two have a tool of one name."""
 
-    def name(self, server: Server, tool: types.Tool) -> str:
+    def name(self, server: Connection, tool: types.Tool) -> str:
         return re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)[:64]
 
 

@@ -9,7 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tests.saboteurs.honest import Honest, Server
+from matrix.adapters.control import Connection
+from tests.saboteurs.honest import Honest
 
 if TYPE_CHECKING:
     import mcp_types as types
@@ -23,7 +24,7 @@ LEFT_BEHIND = "86399.25"
 class Hostile(Honest):
     """Strikes at the first call of a tool of the server."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         if server.name == STRUCK:
             await self.strike()
         return await super().call(server, tool, arguments)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp import MCPError
 
-from tests.saboteurs.honest import Honest, Server
+from matrix.adapters.control import Connection
+from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class EndsTextsWithANewline(Honest):
     """Thinks that every text is a line."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         lines = {name: f"{each}\n" if name == "text" else each for name, each in arguments.items()}
         return await super().call(server, tool, lines)
 
@@ -26,14 +27,14 @@ class EndsTextsWithANewline(Honest):
 class SendsNullForWhatIsOmitted(Honest):
     """Fills in every argument of the schema."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         return await super().call(server, tool, {**dict.fromkeys(tool.input_schema.get("properties", {})), **arguments})
 
 
 class ComposesCharacters(Honest):
     """Normalises every text to NFC."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         composed = {
             name: unicodedata.normalize("NFC", each) if isinstance(each, str) else each
             for name, each in arguments.items()
@@ -44,7 +45,7 @@ class ComposesCharacters(Honest):
 class DropsWhatIsEmpty(Honest):
     """Takes empty texts and lists, wherever they are, for noise."""
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         return await super().call(server, tool, _pruned(arguments))
 
 

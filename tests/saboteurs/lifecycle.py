@@ -11,8 +11,9 @@ import mcp_types as types
 from mcp import Client, MCPError
 from mcp.client.session import ClientSession
 
+from matrix.adapters.control import Connection, Entry
 from matrix.model import REVISIONS, STATEFUL, STATELESS
-from tests.saboteurs.honest import Entry, Honest, Server
+from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
 
 
@@ -22,8 +23,7 @@ class InsistsOnItsOwnRevision(Honest):
     async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
         client = await super().open(entry, stack)
         if client.protocol_version < STATEFUL:
-            msg = f"the server speaks {client.protocol_version}"
-            raise ConnectionError(msg)
+            raise ConnectionError(f"the server speaks {client.protocol_version}")
         return client
 
 
@@ -53,8 +53,8 @@ class TakesInvalidParamsForTheEnd(Honest):
 class EndsWithADeadServer(Honest):
     """Lets one dead server end the run."""
 
-    async def connect(self, name: str, entry: Entry) -> Server:
-        return Server(name, entry, await self.open(entry, self.stack))
+    async def connect(self, name: str, entry: Entry) -> Connection:
+        return Connection(name, entry, await self.open(entry, self.stack))
 
 
 class PromisesSampling(Honest):
@@ -72,12 +72,12 @@ class LeavesTheServerRunning(Honest):
 
     kept: ClassVar[set[asyncio.Task[None]]] = set()
 
-    async def connect(self, name: str, entry: Entry) -> Server | None:
+    async def connect(self, name: str, entry: Entry) -> Connection | None:
         if "command" not in entry:
             return await super().connect(name, entry)
         opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self.kept.add(asyncio.create_task(self._keep(entry, opened)))
-        return Server(name, entry, await opened)
+        return Connection(name, entry, await opened)
 
     async def _keep(self, entry: Entry, opened: asyncio.Future[Client]) -> None:
         async with AsyncExitStack() as stack:

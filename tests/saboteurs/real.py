@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.saboteurs.honest import Honest, Server
+from matrix.adapters.control import Connection
+from tests.saboteurs.honest import Honest, key_of
 from tests.saboteurs.lifecycle import LeavesTheServerRunning
 from tests.saboteurs.saboteur import Saboteur
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class OffersEightTools(Honest):
     """Thinks that eight tools of a server are enough."""
 
-    async def list(self, server: Server) -> list[types.Tool]:
-        return (await super().list(server))[:8]
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
+        return (await super().list_tools(server))[:8]
 
 
 class DropsRequired(Honest):
@@ -41,12 +42,12 @@ class SharesAnAnswerBetweenRuns(Honest):
     patience = 3.0
     first: ClassVar[dict[tuple[str, str], tuple[Honest, asyncio.Future[types.CallToolResult]]]] = {}
 
-    async def call(self, server: Server, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
-        owner, answer = self.first.get((server.key, tool.name), (self, None))
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        owner, answer = self.first.get((key_of(server.entry), tool.name), (self, None))
         if answer is not None and owner is not self:
             return await asyncio.shield(answer)
         mine = asyncio.ensure_future(super().call(server, tool, arguments))
-        self.first.setdefault((server.key, tool.name), (self, mine))
+        self.first.setdefault((key_of(server.entry), tool.name), (self, mine))
         return await mine
 
 

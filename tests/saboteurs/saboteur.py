@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from matrix.adapters.control import OWN_ANSWER, OWN_TOOL
 from matrix.model import Agent, Capability, Cell, NativeProbe
-from tests.saboteurs.honest import OWN_ANSWER, OWN_TOOL, Honest
+from tests.saboteurs.honest import Honest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.saboteurs.honest import Honest, Server, mapped
+from matrix.adapters.control import Connection, rewritten
+from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class TurnsUnionsIntoStrings(Honest):
     """Takes whatever may be null for a plain string."""
 
     def schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        return mapped(super().schema(schema), _plain)
+        return rewritten(super().schema(schema), _plain)
 
 
 class InventsAnArgument(Honest):
@@ -38,7 +39,7 @@ class InventsAnArgument(Honest):
 class RenamesNothing(Honest):
     """Offers the server's own names, dots and all."""
 
-    def name(self, server: Server, tool: types.Tool) -> str:
+    def name(self, server: Connection, tool: types.Tool) -> str:
         return f"{server.name}__{tool.name}"
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.saboteurs.honest import Entry, Honest
+from matrix.adapters.control import Entry
+from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class InsistsOnAStream(Honest):
         if entry.get("type") == "http":
             async with self.http() as http, http.stream("GET", entry["url"]) as response:
                 if response.status_code == 405:
-                    msg = "the server has no event stream"
-                    raise ConnectionError(msg)
+                    raise ConnectionError("the server has no event stream")
         return await super().open(entry, stack)
 
 
@@ -65,8 +65,7 @@ class SendsHeadersOnlyOnList(Honest):
 
 def _refuse(unknown: bool, transport: str) -> None:
     if unknown:
-        msg = f"unknown transport: {transport}"
-        raise ValueError(msg)
+        raise ValueError(f"unknown transport: {transport}")
 
 
 SABOTEURS: Mapping[str, Saboteur] = {

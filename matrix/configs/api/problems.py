@@ -90,7 +90,10 @@ def response(
     errors: Sequence[Fault] = (),
 ) -> Response:
     """Return a problem with whatever looks like a secret masked."""
-    faults = [each.model_copy(update={"where": _safe(each.where), "message": _safe(each.message)}) for each in errors]
+    faults = [
+        each.model_copy(update={"where": _safe(each.where), "message": _safe(each.message)})
+        for each in errors[:MAX_FAULTS]
+    ]
     problem = Problem(
         type=f"urn:agent-matrix:problem:{code}",
         title=status.phrase,
@@ -119,22 +122,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _plain)
 
 
-async def _response(
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    errors: Sequence[Fault] = (),
-) -> Response:
+async def _response(status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
     """Return a problem that may tell what a client sent: in a thread, however much that is."""
-    return await to_thread.run_sync(
-        partial(response, status, code, detail, headers=headers, errors=errors[:MAX_FAULTS])
-    )
+    return await to_thread.run_sync(partial(response, status, code, detail, **more))
 
 
 async def _unanswerable(_: Request, error: Exception) -> Response:
     problem = cast("Unanswerable", error)
-    return await _response(problem.status, problem.code, problem.detail, problem.headers)
+    return await _response(problem.status, problem.code, problem.detail, headers=problem.headers)
 
 
 async def _ours(_: Request, error: Exception) -> Response:
@@ -148,7 +143,8 @@ async def _ours(_: Request, error: Exception) -> Response:
         # What a driver says of a database is for whoever runs it.
         _LOG.error("%s", await to_thread.run_sync(_safe, detail))
         detail = "the store cannot be reached at the moment"
-    return await _response(status, code, detail, _RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else None, errors)
+    headers = _RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return await _response(status, code, detail, headers=headers, errors=errors)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -169,7 +165,7 @@ async def _plain(request: Request, error: Exception) -> Response:
         # The router names the methods of the first route of this path only.
         headers["Allow"] = ", ".join(_methods(request))
         detail = f"there is no {request.method} here; there are {headers['Allow']}"
-    return await _response(status, status.phrase.lower().replace(" ", "-"), detail, headers)
+    return await _response(status, status.phrase.lower().replace(" ", "-"), detail, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:

@@ -7,17 +7,16 @@ data: `mcp_stubs/real.toml` has it, in the placeholders that its head explains. 
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from matrix.environment_spec import EnvironmentSpec
 from matrix.errors import ConfigurationError
 from matrix.model import Probe
-from matrix.placeholders import placeholders
-from matrix.registry.environments import EnvironmentSpec
+from matrix.placeholders import unknown_placeholder
+from matrix.toml_file import checked, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,20 +51,7 @@ class PinnedServer:
 
 def load_real_servers(path: Path) -> tuple[PinnedServer, ...]:
     """Read the servers from the file that pins them, in its order, or say what is wrong with it and where."""
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(path, None, f"cannot be read ({error.strerror})") from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        mend = f"is no TOML: {str(error).partition(' (at ')[0]}"
-        raise ConfigurationError(path, int(line[1]) if line else None, mend) from None
-    try:
-        file = _File.model_validate(read)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(path, where, first["msg"].removeprefix("Value error, ")) from None
+    file = checked(_File, read_toml(path), path)
     for name, entry in file.environments.items():
         if not entry.pypi and not entry.npm:
             raise ConfigurationError(path, f"environments.{name}", "needs a package, `pypi` or `npm` or both")
@@ -102,9 +88,8 @@ def _knows(*known: str) -> AfterValidator:
     """Accept a value whose strings use these placeholders only: a misspelt one must not reach a server."""
 
     def check(value: Any) -> Any:
-        if unknown := placeholders(value) - set(known):
-            have = ", ".join(f"{{{name}}}" for name in known)
-            raise ValueError(f"has the unknown placeholder {{{min(unknown)}}}; this place knows {have}")
+        if told := unknown_placeholder(value, known):
+            raise ValueError(told)
         return value
 
     return AfterValidator(check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from matrix.lab.servers.spec import Stub
-from matrix.registry.discovery import STUBS_PACKAGE, load
+from matrix.registry.importing import STUBS_PACKAGE, load
 
 
 def load_stub(name: str) -> Stub:

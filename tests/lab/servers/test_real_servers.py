@@ -44,11 +44,6 @@ CELLS = [
 HANG = 180  # seconds after which a test is given up; nothing comes near
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def install(server: PinnedServer) -> Path:
     """Install the server's environment, or skip the test with the reason why this machine cannot have it."""
     if reason := unavailable(server):
@@ -259,13 +254,13 @@ probes = [{ tool = "echo", arguments = {}, contains = "x" }]
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("[servers.tiny]", "[servers.tiny", "line 5: is no TOML"),
-        ("{bin}/tiny", "{bim}/tiny", "servers.tiny.stdio: has the unknown placeholder {bim}"),
+        ("[servers.tiny]", "[servers.tiny", "line 5: is no valid TOML"),
+        ("{bin}/tiny", "{bim}/tiny", "servers.tiny.stdio: has the unknown placeholder {bim} (the nearest is {bin})"),
         ("{bin}/tiny", "{port}", "this place knows {bin}, {python}, {root}"),
         ('environment = "tiny"', 'environment = "tinny"', "servers.tiny.environment: names no environment"),
         ('pypi = ["tiny==1"]', "", "environments.tiny: needs a package"),
         ('stdio = ["{bin}/tiny"]', "", "servers.tiny: needs a command"),
-        ('stdio = ["{bin}/tiny"]', "stdoi = []", "servers.tiny.stdoi: Extra inputs"),
+        ('stdio = ["{bin}/tiny"]', "stdoi = []", "servers.tiny.stdoi: unknown key (the nearest is 'stdio')"),
         ('summary = "tiny"', 'summary = "tiny"\nfiles = { "../x" = "" }', "'../x' leaves the folder"),
         ('contains = "x"', 'contains = ""', "servers.tiny.probes.0.contains"),
     ],

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from matrix.json_access import mapping
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
 from matrix.lab.model.protocols.reading import (
     bare_path,
     join,
-    mapping,
     mappings,
     required_list,
     required_string,

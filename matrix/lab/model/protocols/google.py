@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from matrix.json_access import mapping
 from matrix.lab.model.protocols import google_schema
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, WireResponse
 from matrix.lab.model.protocols.google_contents import (
@@ -21,7 +22,6 @@ from matrix.lab.model.protocols.google_contents import (
 from matrix.lab.model.protocols.reading import (
     bare_path,
     either,
-    mapping,
     mappings,
     query_value,
     required_list,

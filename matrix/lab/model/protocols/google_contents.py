@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from matrix.json_access import mapping
 from matrix.lab.model.protocols.base import ReplyCall, ShownResult
-from matrix.lab.model.protocols.reading import either, join, mapping, mappings, string
+from matrix.lab.model.protocols.reading import either, join, mappings, string
 from matrix.lab.model.protocols.sse import to_json
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ class Turn:
     parts: tuple[Mapping[str, Any], ...]
 
     @property
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self) -> list[Mapping[str, Any]]:
         """The function calls of this turn."""
         return [mapping(each) for part in self.parts if (each := either(part, "functionCall")) is not None]
 
     @property
-    def responses(self) -> list[tuple[dict[str, Any], tuple[Mapping[str, Any], ...]]]:
+    def responses(self) -> list[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]]:
         """The function responses of this turn, each with the media within it and right behind it."""
-        found: list[tuple[dict[str, Any], tuple[Mapping[str, Any], ...]]] = []
+        found: list[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]] = []
         for part in self.parts:
             response = either(part, "functionResponse")
             if response is not None:

@@ -24,11 +24,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.model.protocols.reading import either, items, mapping, mappings
+from matrix.json_access import mapping, sequence
+from matrix.lab.model.protocols.reading import either, mappings
 from matrix.lab.model.protocols.schemas import at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
 _PARAMETER = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")
@@ -69,7 +70,7 @@ def normalised(schema: Mapping[str, Any]) -> dict[str, Any]:
     elif isinstance(kind, list):
         result["type"] = kind
     if "enum" in plain:
-        result["enum"] = _enum(items(plain["enum"]), result.get("type"))
+        result["enum"] = _enum(sequence(plain["enum"]), result.get("type"))
     if plain.get("format") not in (None, "enum"):
         result["format"] = plain["format"]
     if "example" in plain:
@@ -111,7 +112,7 @@ def _of_node(name: str, where: str, node: Mapping[str, Any]) -> Iterator[str]:
         yield f"The tool `{name}` has a `type` that is no single type {at(where)}."
     if isinstance(kind, str) and kind.upper() == "ARRAY" and "items" not in node:
         yield f"The tool `{name}` has an array without `items` {at(where)}."
-    if any(not isinstance(value, str) for value in items(node.get("enum"))):
+    if any(not isinstance(value, str) for value in sequence(node.get("enum"))):
         yield f"The tool `{name}` has an `enum` with values that are no strings {at(where)}."
 
 
@@ -149,9 +150,9 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _enum(values: list[Any], kind: Any) -> list[Any]:
+def _enum(values: Sequence[Any], kind: Any) -> list[Any]:
     # An enum's values are strings whatever its type: `{type: INTEGER, enum: ["101", "201"]}`.
-    return [_number(value) for value in values] if kind in ("integer", "number") else values
+    return [_number(value) for value in values] if kind in ("integer", "number") else list(values)
 
 
 def _number(value: Any) -> Any:

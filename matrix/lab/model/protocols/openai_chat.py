@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from matrix.json_access import mapping
 from matrix.lab.model.protocols import openai_shared
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
 from matrix.lab.model.protocols.reading import (
     bare_path,
     join,
     json_mapping,
-    mapping,
     mappings,
     required_list,
     required_string,

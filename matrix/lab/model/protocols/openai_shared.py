@@ -21,7 +21,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.model.protocols.reading import bare_path, items, mapping, string
+from matrix.json_access import mapping, sequence
+from matrix.lab.model.protocols.reading import bare_path, string
 from matrix.lab.model.protocols.schemas import arrays_without_items, at, has_type, walk
 from matrix.lab.model.protocols.sse import CREATED, MODEL_ID, json_response
 
@@ -141,7 +142,7 @@ def _of_strict_node(name: str, where: str, node: Mapping[str, Any]) -> Sequence[
         return found
     if node.get("additionalProperties") is not False:
         found.append(f"The tool `{name}` is strict; an object lacks `additionalProperties: false` {at(where)}.")
-    optional = sorted(set(mapping(node.get("properties"))) - {string(one) for one in items(node.get("required"))})
+    optional = sorted(set(mapping(node.get("properties"))) - {string(one) for one in sequence(node.get("required"))})
     if optional:
         listed = ", ".join(f"`{one}`" for one in optional)
         found.append(f"The tool `{name}` is strict and has properties that are not required ({listed}) {at(where)}.")

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from matrix.json_access import mapping
 from matrix.lab.model.protocols.base import OfferedTool
-from matrix.lab.model.protocols.reading import mapping, mappings, required_string, string
+from matrix.lab.model.protocols.reading import mappings, required_string, string
 from matrix.lab.model.protocols.schemas import EMPTY_OBJECT
 
 if TYPE_CHECKING:

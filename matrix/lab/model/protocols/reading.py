@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+from matrix.json_access import mapping, sequence
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -21,19 +23,9 @@ def query_value(path: str, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def mapping(value: Any) -> dict[str, Any]:
-    """Return the JSON object, or an empty one where the value is something else."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """Return the JSON array, or an empty one where the value is something else."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
 def mappings(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a JSON array, leaving out whatever else it holds."""
-    return [cast("dict[str, Any]", item) for item in items(value) if isinstance(item, dict)]
+    return [cast("dict[str, Any]", item) for item in sequence(value) if isinstance(item, dict)]
 
 
 def string(value: Any) -> str:
@@ -53,7 +45,7 @@ def join(texts: Iterable[str]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def json_mapping(text: Any) -> dict[str, Any]:
+def json_mapping(text: Any) -> Mapping[str, Any]:
     """Return the JSON object that a text holds, or an empty one where it holds something else."""
     try:
         return mapping(json.loads(string(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.model.protocols.reading import items, mapping
+from matrix.json_access import mapping, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +40,7 @@ def walk(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Mapp
             if isinstance(child, dict):
                 yield from walk(mapping(child), _place(where, keyword, name))
     for keyword in _IN_A_LIST:
-        for index, child in enumerate(items(schema.get(keyword))):
+        for index, child in enumerate(sequence(schema.get(keyword))):
             if isinstance(child, dict):
                 yield from walk(mapping(child), _place(where, keyword, str(index)))
     for keyword in _ALONE:
@@ -51,7 +51,7 @@ def walk(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Mapp
 def has_type(schema: Mapping[str, Any], name: str) -> bool:
     """Whether the schema's `type` is this one, or names it among others."""
     kind = schema.get("type")
-    return kind == name or name in items(kind)
+    return kind == name or name in sequence(kind)
 
 
 def at(where: str) -> str:

@@ -44,11 +44,6 @@ class Provider:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def provider() -> Callable[..., Provider]:
     def make(protocol: WireProtocol, *replies: Reply | int) -> Provider:
         return Provider(protocol, list(replies))

@@ -1,76 +1,16 @@
-"""The responses format, driven by the real clients."""
+"""The responses format, in what is its own."""
 
 from __future__ import annotations
 
 import json
 
-import openai
-import pytest
-from pydantic_ai import Agent, BinaryContent, ModelHTTPError
-from pydantic_ai.models.openai import OpenAIResponsesModel
-from pydantic_ai.providers.openai import OpenAIProvider
-
 from matrix.lab.model.protocols.base import Reply, ReplyCall
 from matrix.lab.model.protocols.openai_responses import OpenAIResponses
+from tests.lab.model.protocols.wires.openai_responses import OUTPUT, TOOL
 
 RESPONSES = OpenAIResponses()
 PATH = "/v1/responses"
-TOOL = {
-    "type": "function",
-    "name": "add",
-    "description": "Add two numbers.",
-    "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
-    "strict": False,
-}
 TWO_CALLS = Reply(calls=(ReplyCall("call_a", "add", {"a": 1}), ReplyCall("call_b", "add", {"a": 2})))
-
-
-def sdk(http):
-    return openai.AsyncOpenAI(api_key="k", base_url="http://model.test/v1", http_client=http, max_retries=0)
-
-
-def agent(http):
-    return Agent(
-        OpenAIResponsesModel("gpt-test", provider=OpenAIProvider(openai_client=sdk(http))),
-        instructions="Be brief.",
-    )
-
-
-@pytest.mark.anyio
-async def test_the_sdk_reads_text_and_usage(provider):
-    server = provider(RESPONSES, Reply(text="hello"))
-    async with server.client() as http:
-        done = await sdk(http).responses.create(model="gpt-test", input="hi", instructions="Be brief.")
-    assert (done.output_text, done.status) == ("hello", "completed")
-    assert (done.usage.input_tokens, done.usage.output_tokens, done.usage.total_tokens) == (32, 8, 40)
-    assert (server.requests[0].system, server.requests[0].user_text) == ("Be brief.", "hi")
-
-
-@pytest.mark.anyio
-async def test_the_sdk_reads_two_calls_of_one_turn(provider):
-    server = provider(RESPONSES, TWO_CALLS)
-    async with server.client() as http:
-        done = await sdk(http).responses.create(model="gpt-test", input="hi", tools=[TOOL])
-    assert [(each.call_id, each.name, json.loads(each.arguments)) for each in done.output] == [
-        ("call_a", "add", {"a": 1}),
-        ("call_b", "add", {"a": 2}),
-    ]
-    assert len({each.id for each in done.output}) == 2
-
-
-@pytest.mark.anyio
-async def test_the_sdk_puts_a_stream_together(provider):
-    server = provider(RESPONSES, Reply("Let me see.", TWO_CALLS.calls))
-    async with (
-        server.client() as http,
-        sdk(http).responses.stream(model="gpt-test", input="hi", tools=[TOOL]) as stream,
-    ):
-        kinds = [event.type async for event in stream]
-        done = await stream.get_final_response()
-    assert done.output_text == "Let me see."
-    assert [json.loads(each.arguments) for each in done.output[1:]] == [{"a": 1}, {"a": 2}]
-    assert done.usage.total_tokens == 40
-    assert [kinds[0], kinds[-1]] == ["response.created", "response.completed"]
 
 
 def test_the_events_of_a_stream_are_complete_and_in_order():
@@ -102,69 +42,6 @@ def test_the_events_of_a_stream_are_complete_and_in_order():
     assert events[2]["item"]["content"] == []
     assert events[9]["item"]["arguments"] == ""
     assert events[-1]["response"]["output"] == [events[8]["item"], events[13]["item"]]
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(("status", "error"), [(429, openai.RateLimitError), (500, openai.InternalServerError)])
-async def test_faults_are_the_sdk_s_own_exceptions(provider, status, error):
-    async with provider(RESPONSES, status).client() as http:
-        with pytest.raises(error):
-            await sdk(http).responses.create(model="gpt-test", input="hi")
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("status", [429, 500])
-async def test_a_pydantic_ai_agent_reports_faults(provider, status):
-    async with provider(RESPONSES, status).client() as http:
-        with pytest.raises(ModelHTTPError) as caught:
-            await agent(http).run("hi")
-    assert caught.value.status_code == status
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_a_pydantic_ai_agent_plays_a_script(provider, streamed):
-    server = provider(RESPONSES, TWO_CALLS, Reply(text="3 and 4"))
-    async with server.client() as http:
-        subject = agent(http)
-
-        @subject.tool_plain
-        def add(a: int) -> str:
-            """Add two to a number."""
-            return str(a + 2)
-
-        if streamed:
-            async with subject.run_stream("please add") as run:
-                output = await run.get_output()
-                usage = run.usage
-        else:
-            done = await subject.run("please add")
-            output, usage = done.output, done.usage
-    assert output == "3 and 4"
-    assert (usage.input_tokens, usage.output_tokens) == (64, 16)
-    first, second = server.requests
-    assert first.stream is streamed
-    assert (first.system, first.user_text) == ("Be brief.", "please add")
-    assert [(tool.name, tool.description) for tool in first.offered] == [("add", "Add two to a number.")]
-    assert first.offered[0].schema["required"] == ["a"]
-    assert [(each.call_id, each.text) for each in second.results] == [("call_a", "3"), ("call_b", "4")]
-    assert RESPONSES.violations(first.offered) == []
-
-
-@pytest.mark.anyio
-async def test_an_image_is_among_the_parts_of_its_result(provider):
-    server = provider(RESPONSES, Reply(calls=(ReplyCall("c1", "draw", {}),)), Reply(text="ok"))
-    async with server.client() as http:
-        subject = agent(http)
-
-        @subject.tool_plain
-        def draw() -> list:
-            return ["a picture", BinaryContent(b"\x89PNG", media_type="image/png")]
-
-        await subject.run("go")
-    (shown,) = server.requests[1].results
-    assert "a picture" in shown.text
-    assert [part["type"] for part in shown.parts] == ["input_text", "input_image"]
 
 
 def namespaced(*spaces):
@@ -233,31 +110,6 @@ def test_every_kind_of_input_is_read():
     assert (request.results[0].text, request.results[0].parts[1]) == ("R", image)
 
 
-OUTPUT = {"type": "function_call_output", "call_id": "a", "output": "x"}
-CALL = {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"}
-
-
-@pytest.mark.parametrize(
-    ("body", "sentence"),
-    [
-        ({"input": "x"}, "The request has no `model`."),
-        ({"model": "m", "input": [CALL]}, "No tool output was found for the function call `a`."),
-        ({"model": "m", "input": [OUTPUT]}, "No tool call was found for the function call output `a`."),
-    ],
-)
-def test_what_the_api_refuses_is_refused_in_a_sentence(body, sentence):
-    with pytest.raises(ValueError, match=r"^[^\n]+$") as caught:
-        RESPONSES.parse(PATH, body)
-    assert str(caught.value) == sentence
-
-
 def test_an_output_may_answer_a_call_of_the_stored_conversation():
     request = RESPONSES.parse(PATH, {"model": "m", "input": [OUTPUT], "previous_response_id": "resp_1"})
     assert request.results[0].call_id == "a"
-
-
-@pytest.mark.anyio
-async def test_tokens_can_be_counted(provider):
-    async with provider(RESPONSES).client() as http:
-        counted = await sdk(http).responses.input_tokens.count(model="m", input="hi")
-    assert counted.input_tokens == 32

@@ -1,0 +1,92 @@
+"""Imports by name: agents, what answers their calls, and what a stub is made of."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import matrix
+from matrix.errors import ConfigurationError
+from matrix.registry.name_clash import mend_of_clash
+
+STUBS_PACKAGE = "mcp_stubs"
+
+
+class Broken(Exception):
+    """A registration that cannot be loaded: `cause` and `mend`."""
+
+    def __init__(self, cause: str, mend: str) -> None:
+        super().__init__(f"{cause}; {mend}")
+        self.cause = cause
+        self.mend = mend
+
+
+def load(import_string: str, folder: Path | None = None) -> Any:
+    """Import `package.module:attribute`. Raises Broken, with cause and mend, for whatever is wrong with it."""
+    module_name, _, path = import_string.partition(":")
+    _own_stubs()
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as problem:
+        raise _not_imported(import_string, problem, folder) from problem
+    except Exception as problem:
+        cause = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
+        raise Broken(cause, "import it in a shell of its own to see the traceback") from problem
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            clash = folder and mend_of_clash(import_string, module_name, folder)
+            raise Broken(
+                f"{module_name} has no {attribute!r}", clash or f"name one that it has, such as {_some(found)}"
+            )
+        found = getattr(found, attribute)
+    return found
+
+
+def _not_imported(import_string: str, problem: ImportError, folder: Path | None) -> Broken:
+    module_name = import_string.partition(":")[0]
+    clash = folder and problem.name and mend_of_clash(import_string, problem.name, folder)
+    if not isinstance(problem, ModuleNotFoundError):
+        cause = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
+        return Broken(cause, clash or "import it in a shell of its own to see the traceback")
+    is_target = problem.name is not None and f"{module_name}.".startswith(f"{problem.name}.")
+    cause = f"{module_name} cannot be imported: no module named {problem.name!r}"
+    return Broken(cause, clash or ("correct the import string" if is_target else "install it"))
+
+
+def _some(found: object) -> str:
+    """Name up to three callables of a module or a class."""
+    members = cast("Mapping[str, object]", getattr(found, "__dict__", {}))
+    public = sorted(name for name, each in members.items() if not name.startswith("_") and callable(each))
+    return ", ".join(public[:3]) or "a factory"
+
+
+def stubs_folder() -> Path:
+    """Return the folder of the stubs: the one beside this package. Raises ConfigurationError where there is none."""
+    folder = Path(matrix.__file__).parents[1] / STUBS_PACKAGE
+    if not (folder / "__init__.py").is_file():
+        raise ConfigurationError(STUBS_PACKAGE, None, "the stub servers are not installed; run from the repository")
+    return folder
+
+
+def _own_stubs() -> ModuleType:
+    """Import the stubs' package from beside this one: an owner's folder may have one of that name, and come first."""
+    folder = stubs_folder()
+    loaded = sys.modules.get(STUBS_PACKAGE)
+    if loaded is not None and str(folder) in getattr(loaded, "__path__", ()):
+        return loaded
+    spec = importlib.util.spec_from_file_location(
+        STUBS_PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(STUBS_PACKAGE, None, f"{folder} cannot be imported")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[STUBS_PACKAGE] = package
+    spec.loader.exec_module(package)
+    return package
