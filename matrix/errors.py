@@ -150,5 +150,10 @@ class ShardsDisagree(UsageError):
 
 def nearest(word: str, names: Iterable[str]) -> str:
     """Return `; did you mean …?` with the nearest names, or nothing."""
-    close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
+    close = nearest_names(word, names)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def nearest_names(word: str, names: Iterable[str]) -> list[str]:
+    """Return up to three of the names that are like the word, the nearest first."""
+    return difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)

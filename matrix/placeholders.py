@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, overload
 
-from matrix.errors import nearest
+from matrix.errors import nearest_names
 
 _BRACES = re.compile(
     r"\$\{+[A-Za-z_][A-Za-z0-9_]*\}+|\{\{(?P<literal>[A-Za-z_][A-Za-z0-9_]*)\}\}|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}"
@@ -56,8 +56,8 @@ def unknown_placeholder(value: Any, known: Sequence[str]) -> str | None:
         return None
     name = unknown[0]
     have = ", ".join(f"{{{each}}}" for each in known)
-    near = nearest(name, known)
-    mend = f" (the nearest is {{{near}}})" if near else ""
+    near = nearest_names(name, known)
+    mend = f" (the nearest is {{{near[0]}}})" if near else ""
     return f"has the unknown placeholder {{{name}}}{mend}; this place knows {have}; write {{{{{name}}}}} for the text"
 
 

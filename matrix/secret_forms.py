@@ -34,7 +34,7 @@ _SHORT_PREFIX = re.compile(r"(?<![A-Za-z0-9])[spr]k[-_][A-Za-z0-9_-]{8,}")
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+(?:\.[\w-]{8,}+)(?:\.[\w-]*+){1,3}")
 _SCHEME = re.compile(r"(?<![A-Za-z0-9])(?:bearer|basic)\s{1,8}(?P<value>[A-Za-z0-9._~+/=-]{6,})", re.IGNORECASE)
 _HOOK = re.compile(
-    r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks)/(?P<value>[\w/-]{8,})"
+    r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|[a-z]{1,32}\.com/api/webhooks)/(?P<value>[\w/-]{8,})"
 )
 _SPOKEN_OF = re.compile(
     r"(?:access|api|auth\w*|challenge|credentials?|error|example|format|header|prefix|realm|required|scheme|signature|string|tokens?|\w+=.*)"

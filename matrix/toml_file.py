@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from matrix.errors import ConfigurationError, nearest
+from matrix.errors import ConfigurationError, nearest_names
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -54,8 +54,10 @@ def first_fault(model: type[BaseModel], error: ValidationError) -> tuple[str, st
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
     """Say that a key is none of those that its table may have: the nearest, or all of them."""
-    near = nearest(key, known)
-    return f"unknown key (the nearest is {near!r})" if near else f"unknown key (known are {', '.join(sorted(known))})"
+    near = nearest_names(key, known)
+    return (
+        f"unknown key (the nearest is {near[0]!r})" if near else f"unknown key (known are {', '.join(sorted(known))})"
+    )
 
 
 def _keys(model: type[BaseModel], where: Sequence[int | str]) -> Iterator[str]:

@@ -178,7 +178,7 @@ def test_only_what_discovers_and_the_preload_import_by_name() -> None:
     assert importing == {
         "matrix/capabilities/registry.py",
         "matrix/engine/preload.py",
-        "matrix/registry/discovery.py",
+        "matrix/registry/importing.py",
     }
 
 
@@ -194,6 +194,9 @@ def test_importlib_is_otherwise_only_asked_for_versions_and_whether_a_module_is_
         ("matrix/engine/header.py", "importlib.metadata.PackageNotFoundError"),
         ("matrix/engine/header.py", "importlib.metadata.version"),
         ("matrix/registry/environments.py", "importlib.util"),
+        ("matrix/registry/importing.py", "importlib"),
+        ("matrix/registry/importing.py", "importlib.util"),
+        ("matrix/registry/name_clash.py", "importlib.metadata.packages_distributions"),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from matrix.cli.extras import NeedingBench
 from matrix.errors import UsageError
 
 
@@ -15,7 +16,7 @@ def bench() -> None:
     """Measure, and write a report with ratios and plots."""
 
 
-@bench.command("configs")
+@bench.command("configs", cls=NeedingBench)
 @click.option("--scale", "scales", multiple=True, help="small, production, internet, or a number (default: 100, 600).")
 @click.option("--full", is_flag=True, help="100, 600, 10,000 and 100,000 servers; takes long.")
 @click.option(
@@ -24,15 +25,20 @@ def bench() -> None:
 @click.option(
     "--postgresql", metavar="URL", help="A PostgreSQL whose user may create databases (default: a throw-away one)."
 )
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("docs"), show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("out") / "configs-benchmark",
+    show_default=True,
+    help="Where the report goes.",
+)
 def configs_(scales: tuple[str, ...], full: bool, databases: Any, postgresql: str | None, output: Path) -> None:
     """Compare the legacy schema with the new one: the same work on both, in turns, in one run."""
     from matrix.configs.bench.run import DEFAULT_SCALES, FULL_SCALES, run_benchmark  # noqa: PLC0415
     from matrix.configs.postgres import postgresql as server  # noqa: PLC0415
 
     if full and scales:
-        msg = "--full has scales of its own; drop it, or --scale"
-        raise UsageError(msg)
+        raise UsageError("--full has scales of its own; drop it, or --scale")
     sizes: tuple[str | int, ...] = scales or (FULL_SCALES if full else DEFAULT_SCALES)
     kinds = databases or ("sqlite", "postgresql")
 

@@ -78,5 +78,4 @@ def _row(who: str, moment: datetime, before: ServerConfig | None, after: ServerC
 
 
 def _nothing() -> ServerConfig:
-    msg = "a change is of something"
-    raise ValueError(msg)
+    raise ValueError("a change is of something")

@@ -11,7 +11,7 @@ from matrix.configs.database import Database
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import ServerConfig
 from matrix.configs.policy import Policy, violations
-from matrix.configs.rollout.dual_write import keep_legacy
+from matrix.configs.rollout.dual_write import write_legacy
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
 from matrix.configs.store import BATCH, ConfigStore, DuplicateServer, StoredConfig
 from matrix.errors import UsageError
@@ -36,14 +36,14 @@ async def import_configs(
     wanted = [_assigned(config, agents) for config in configs]
     for config in wanted:
         for violation in violations(config, policy):
-            msg = f"nothing was imported: {config.name!r}: {violation.where}: {violation.message} [{violation.rule}]"
-            raise UsageError(msg)
+            raise UsageError(
+                f"nothing was imported: {config.name!r}: {violation.where}: {violation.message} [{violation.rule}]"
+            )
         if sealer.key is None and (found := secrets_of(config.to_json())):
-            msg = (
+            raise UsageError(
                 f"nothing was imported: {config.name!r} has a secret in clear at {found[0]};"
                 f" write ${{NAME}} there, or set {KEY_VARIABLE}, and it will be sealed"
             )
-            raise UsageError(msg)
     replaced = 0
     async with database.writing() as connection:
         await join_others(connection)
@@ -68,7 +68,7 @@ async def _settle(
     connection: AsyncConnection, sealer: Sealer, who: str, changes: Sequence[tuple[StoredConfig | None, StoredConfig]]
 ) -> None:
     for before, after in changes:
-        await keep_legacy(connection, sealer, before, after)
+        await write_legacy(connection, sealer, before, after)
     await record(
         connection, who, [(None if before is None else before.config, after.config) for before, after in changes]
     )

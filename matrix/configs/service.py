@@ -12,18 +12,18 @@ from typing import Any
 
 from anyio import to_thread
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs import audit
 from matrix.configs.database import Database
+from matrix.configs.database_errors import ConstraintViolated
 from matrix.configs.keys import Rights
 from matrix.configs.masks import unmasked
 from matrix.configs.migration.migrate import join_others
 from matrix.configs.model import InvalidConfig, ServerConfig, unstorable
 from matrix.configs.policy import Policy, Violation, violations
-from matrix.configs.rollout.dual_write import keep_legacy
-from matrix.configs.rollout.read_routing import Served, serve
+from matrix.configs.rollout.dual_write import write_legacy
+from matrix.configs.rollout.read_routing import RoutedRead, routed_read
 from matrix.configs.rollout.status import Status, read_status
 from matrix.configs.schema import CONFIGS
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, mask, secrets_of
@@ -92,11 +92,11 @@ class ConfigService:
         rest = [each for each in served.configs if after is None or each.name > after]
         return _page(rest, limit, served.problems)
 
-    async def of_agent(self, caller: Caller, agent: str, *, enabled_only: bool = True) -> Served:
+    async def of_agent(self, caller: Caller, agent: str, *, enabled_only: bool = True) -> RoutedRead:
         """Return all of an agent's servers, from the store that its mode names. Raises Forbidden."""
         if caller.rights.agents is not None and agent not in caller.rights.agents:
             raise Forbidden(f"this key is not for the agent {agent!r}")
-        return await serve(self.database, self._sealer, agent, enabled_only=enabled_only)
+        return await routed_read(self.database, self._sealer, agent, enabled_only=enabled_only)
 
     async def get(self, caller: Caller, name: str) -> StoredConfig:
         """Return one config of the new store. Raises UnknownServer."""
@@ -113,7 +113,7 @@ class ConfigService:
                 await join_others(connection)
                 made = await ConfigStore(connection, self._sealer).create_mcp_config(config)
                 await self._settle(connection, caller, None, made)
-        except IntegrityError:  # somebody else was first, between our look and our write
+        except ConstraintViolated:  # somebody else was first, between our look and our write
             raise DuplicateServer(config.name) from None
         return made
 
@@ -184,7 +184,7 @@ class ConfigService:
     async def _settle(
         self, connection: AsyncConnection, caller: Caller, before: StoredConfig | None, after: StoredConfig | None
     ) -> None:
-        await keep_legacy(connection, self._sealer, before, after)
+        await write_legacy(connection, self._sealer, before, after)
         change = (None if before is None else before.config, None if after is None else after.config)
         await audit.record(connection, caller.name, [change])
 

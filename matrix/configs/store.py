@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     delete,
-    func,
     insert,
     literal_column,
     or_,
@@ -110,11 +109,6 @@ class ConfigStore:
         found = await self._connection.execute(query if limit is None else query.limit(limit))
         return [_stored(row) for row in found]
 
-    async def count_mcp_configs(self, agent: str | None = None, *, enabled_only: bool = False) -> int:
-        """Return how many configs there are."""
-        matching = self._matching(agent, enabled_only=enabled_only).subquery()
-        return int(await self._connection.scalar(select(func.count()).select_from(matching)) or 0)
-
     async def stream_mcp_configs(self) -> AsyncIterator[StoredConfig]:
         """Yield every config by name, without holding all of them."""
         after: str | None = None
@@ -177,13 +171,6 @@ class ConfigStore:
         _unchanged(current, if_match)
         await self._connection.execute(delete(CONFIGS).where(CONFIGS.c.id == current.id))
         return current
-
-    async def list_mcp_servers(self, *, after: int | None = None, limit: int | None = None) -> list[Mapping[str, Any]]:
-        """Return the rows of the legacy table, by id: the view that code written against it still expects."""
-        query = select(SERVERS).order_by(SERVERS.c.id)
-        query = query if after is None else query.where(SERVERS.c.id > after)
-        found = await self._connection.execute(query if limit is None else query.limit(limit))
-        return [dict(row) for row in found.mappings()]
 
     async def get_agent_server_assignments(self, agent: str) -> list[str]:
         """Return the names of the servers that the legacy tables assign to an agent, sorted."""

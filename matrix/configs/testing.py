@@ -14,10 +14,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+from matrix.configs.extras import MissingExtra, needs
+from matrix.configs.postgres import NoPostgresql, postgresql
 
 KINDS = ("sqlite", "postgresql")
 REQUIRE = "MATRIX_REQUIRE_POSTGRESQL"
@@ -48,8 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = str(metafunc.config.getoption("matrix_databases")).split(",")
         for kind in chosen:
             if kind not in KINDS:
-                msg = f"--matrix-databases {kind!r} is no database; there are {' and '.join(KINDS)}"
-                raise pytest.UsageError(msg)
+                raise pytest.UsageError(f"--matrix-databases {kind!r} is no database; there are {' and '.join(KINDS)}")
         metafunc.parametrize("matrix_database_kind", chosen, scope="session")
 
 
@@ -115,8 +118,7 @@ async def _prepare(url: str, *, legacy: bool) -> None:
             async with database.writing() as connection:
                 await create_legacy(connection)
         if database.is_sqlite:  # so that the file alone is the database
-            async with database.engine.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
+            async with database.maintaining() as connection:
                 await connection.execute(text("pragma wal_checkpoint(truncate)"))
 
 
@@ -125,8 +127,12 @@ def matrix_database_server(
     matrix_database_kind: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """What makes the databases of one kind, for the whole session."""
-    from matrix.configs.postgres import NoPostgresql, postgresql  # noqa: PLC0415
-
+    try:
+        with needs("testing"):
+            for package in ("sqlalchemy", "alembic", "psycopg"):
+                import_module(package)
+    except MissingExtra as problem:
+        pytest.fail(str(problem), pytrace=False)
     folder = tmp_path_factory.mktemp("matrix-databases")
     if matrix_database_kind == "sqlite":
         yield Server(folder)
@@ -152,13 +158,5 @@ def matrix_database(matrix_database_server: Server) -> Iterator[TestDatabase]:
 def matrix_legacy_database(matrix_database_server: Server) -> Iterator[TestDatabase]:
     """The same, with the legacy tables, empty."""
     database = matrix_database_server.create(legacy=True)
-    yield database
-    matrix_database_server.drop(database)
-
-
-@pytest.fixture(scope="session")
-def matrix_session_database(matrix_database_server: Server) -> Iterator[TestDatabase]:
-    """One clean, migrated database for all tests of a session that ask for it."""
-    database = matrix_database_server.create(legacy=False)
     yield database
     matrix_database_server.drop(database)

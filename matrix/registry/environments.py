@@ -256,8 +256,8 @@ def _complaint(output: str) -> str:
     """Reduce an installer's output to the one sentence that names the cause, without any address in it."""
     if found := _NODE_REFUSED.search(output):
         return _other_node(found[1], output[found.end() :])
-    for cause in _NPM_CAUSES:
-        if found := cause.search(output):
+    for pattern in _NPM_CAUSES:
+        if found := pattern.search(output):
             return f"{found[1]}."
     return _last_meaningful(output)
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from matrix.configs.database import Database
+from matrix.configs.schema import SERVERS
 from matrix.configs.secrets import Sealer
 from matrix.configs.store import ConfigStore
 
@@ -94,6 +95,13 @@ async def platform(url: str) -> AsyncIterator[Database]:
 async def changing(database: Database) -> AsyncIterator[ConfigStore]:
     async with database.writing() as connection:
         yield ConfigStore(connection, SEALER)
+
+
+async def legacy_servers(database: Database) -> dict[str, dict[str, Any]]:
+    """Return the rows of the legacy servers by name, in the order of their ids."""
+    async with database.reading() as connection:
+        found = await connection.execute(select(SERVERS).order_by(SERVERS.c.id))
+        return {row["name"]: dict(row) for row in found.mappings()}
 
 
 async def stored(database: Database, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matrix.cli.bench import bench
 from matrix.configs.bench import child, plots, run_benchmark, write_report
 from matrix.configs.bench.measure import Measurement, Move, Results, Spread, Timing, percentile
 from matrix.configs.bench.report import NOTES, TITLES, markdown
@@ -140,11 +141,16 @@ def test_the_report_has_a_row_for_every_operation_and_scale_and_ends_in_the_note
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A whole run on 20 servers: its folder, and what it told on the way."""
-    output, told = tmp_path_factory.mktemp("bench"), list[str]()
-    (output / NOTES).write_text("- Some words.\n", encoding="utf-8")
-    run_benchmark(output, scales=[20], databases=["sqlite"], amounts=TINY, progress=told.append)
-    return output, told
+    """A whole run on 20 servers in an empty folder: where it wrote by default, and what it told on the way."""
+    here, told = tmp_path_factory.mktemp("bench"), list[str]()
+    output = Path(next(each.default for each in bench.commands["configs"].params if each.name == "output"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        run_benchmark(output, scales=[20], databases=["sqlite"], amounts=TINY, progress=told.append)
+    assert [path.name for path in here.iterdir()] == ["out"]
+    (here / output / NOTES).write_text("- Some words.\n", encoding="utf-8")
+    write_report(Results.read(here / output / RESULTS), here / output)
+    return here / output, told
 
 
 def test_a_tiny_run_measures_every_operation_on_both_schemas(tiny: tuple[Path, list[str]]) -> None:
@@ -180,8 +186,9 @@ def test_a_report_can_be_made_again_from_its_results(tiny: tuple[Path, list[str]
 
 def test_a_run_that_cannot_be_done_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     told: list[str] = []
-    with pytest.raises(UsageError, match="there is no folder"):
-        run_benchmark(tmp_path / "missing", progress=told.append)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="there can be no folder"):
+        run_benchmark(tmp_path / "file", databases=["sqlite"], progress=told.append)
     with pytest.raises(UsageError, match="there is no PostgreSQL"):
         run_benchmark(tmp_path, progress=told.append)
     with pytest.raises(UsageError, match="is no scale"):

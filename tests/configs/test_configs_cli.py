@@ -44,7 +44,7 @@ def test_the_way_there_and_back(shell: Shell) -> None:
     assert (code, "migrated 30 servers" in text) == (0, True)
     assert shell("verify") == (0, "30 servers are the same in both\n")
     assert shell("rollout", "*", "shadow") == (0, "*: legacy → shadow\n")
-    assert 'agent_matrix_configs_agent_mode{agent="*",mode="shadow"} 1' in shell("status", "--prometheus")[1]
+    assert 'agent_matrix_configs_agent_mode{agent="*",mode="shadow"} 1.0' in shell("status", "--prometheus")[1]
     code, text = shell("rollback")
     assert (code, "30 servers untouched, to the byte" in text) == (0, True)
     assert shell("restore", "b.jsonl")[0] == 0

@@ -69,8 +69,7 @@ async def test_what_fails_on_the_way_leaves_nothing_behind(matrix_database: Test
         async def begin_only() -> None:
             async with database.writing() as connection:
                 await connection.execute(text("create table half (a integer)"))
-                msg = "on the way"
-                raise RuntimeError(msg)
+                raise RuntimeError("on the way")
 
         with pytest.raises(RuntimeError, match="on the way"):
             await begin_only()

@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from matrix.configs import schema
 from matrix.configs.database import Database
 from matrix.configs.generator.cases import CASES
 from matrix.configs.generator.fill import fill_legacy, fill_store
@@ -220,7 +221,7 @@ async def test_the_legacy_tables_hold_what_was_generated(matrix_legacy_database:
     async with Database(matrix_legacy_database.url) as database:
         await fill_legacy(database, "production", progress=lambda *numbers: told.append(numbers))
         async with database.reading() as connection:
-            rows = await ConfigStore(connection).list_mcp_servers()
+            rows = (await connection.execute(select(schema.SERVERS).order_by(schema.SERVERS.c.id))).mappings().all()
             texts = dict((await connection.execute(text("select id, cast(tags as text) from mcp_servers"))).all())
             counts = [await connection.scalar(text(f"select count(*) from {each}")) for each in (AGENTS, ASSIGNMENTS)]
         expected = list(servers(iter(PRODUCTION)))
@@ -257,6 +258,15 @@ async def test_tables_without_constraints_hold_the_defects(matrix_legacy_databas
 
 
 @pytest.mark.anyio
+async def test_tables_to_which_others_refer_are_not_made_again(matrix_legacy_database: Any) -> None:
+    async with Database(matrix_legacy_database.url) as database:
+        async with database.writing() as connection:
+            await connection.execute(text("create table notes (of integer references mcp_servers (id))"))
+        with pytest.raises(UsageError, match=r'a table "?notes"? that refers to mcp_servers'):
+            await fill_legacy(database, "small", defects=True)
+
+
+@pytest.mark.anyio
 async def test_the_store_holds_the_generated_configs_with_their_secrets_sealed(matrix_legacy_database: Any) -> None:
     sealer = Sealer(KEY)
     async with Database(matrix_legacy_database.url) as database:
@@ -282,4 +292,4 @@ async def test_secrets_are_not_generated_into_a_store_without_a_key(matrix_legac
         with pytest.raises(CannotUnseal):
             await fill_store(database, "production", sealer=Sealer())
         async with database.reading() as connection:
-            assert await ConfigStore(connection).count_mcp_configs() == 0
+            assert await ConfigStore(connection).list_mcp_configs() == []

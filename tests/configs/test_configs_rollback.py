@@ -15,7 +15,15 @@ from matrix.configs.secrets import CannotUnseal, Sealer, new_key
 from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import UsageError
-from tests.configs.configs_migration_helpers import SEALER, add_server, changing, dump, execute, platform
+from tests.configs.configs_migration_helpers import (
+    SEALER,
+    add_server,
+    changing,
+    dump,
+    execute,
+    legacy_servers,
+    platform,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -64,13 +72,12 @@ async def test_only_the_columns_that_changed_are_written(matrix_legacy_database:
         assert len(after["agent_mcp_servers"]) == len(before["agent_mcp_servers"]) - 1
         assert [row for row in after["mcp_servers"] if row not in before["mcp_servers"]][0:] != []
         assert len([row for row in after["mcp_servers"] if row in before["mcp_servers"]]) == 2
-        async with database.reading() as connection:
-            linear = next(row for row in await ConfigStore(connection).list_mcp_servers() if row["name"] == "linear")
+        linear = (await legacy_servers(database))["linear"]
         assert linear["timeout_seconds"] == 7
         assert linear["env"] == {"LINEAR_API_KEY": "lin_api_0123456789", "LEVEL": "debug"}
 
 
-async def test_what_was_created_and_deleted_is_carried_over(matrix_legacy_database: TestDatabase) -> None:
+async def test_what_was_created_and_deleted_reaches_the_legacy_tables(matrix_legacy_database: TestDatabase) -> None:
     async with platform(matrix_legacy_database.url) as database:
         await migrate(database, SEALER)
         async with changing(database) as store:
@@ -85,10 +92,9 @@ async def test_what_was_created_and_deleted_is_carried_over(matrix_legacy_databa
             await store.delete_mcp_config("web")
         report = await rollback(database, SEALER)
         assert (report.created, report.deleted) == (("neu",), ("web",))
+        assert sorted(await legacy_servers(database)) == ["linear", "naïve ✓ 服务", "neu"]
         async with database.reading() as connection:
-            store = ConfigStore(connection)
-            assert sorted(row["name"] for row in await store.list_mcp_servers()) == ["linear", "naïve ✓ 服务", "neu"]
-            assert await store.get_agent_server_assignments("genie") == ["linear", "neu"]
+            assert await ConfigStore(connection).get_agent_server_assignments("genie") == ["linear", "neu"]
         await migrate(database, SEALER)
         assert (await verify(database, SEALER)).agrees
 
@@ -102,8 +108,7 @@ async def test_what_only_the_legacy_side_changed_stays(matrix_legacy_database: T
         await change(database, "linear", timeout=9000)
         before = dump(matrix_legacy_database.url)
         await rollback(database, SEALER)
-        async with database.reading() as connection:
-            rows = {row["name"]: row for row in await ConfigStore(connection).list_mcp_servers()}
+        rows = await legacy_servers(database)
         assert (rows["linear"]["status"], rows["linear"]["max_retries"]) == ("error", 7)
         assert rows["linear"]["timeout_seconds"] == 9
         assert "late" in rows
@@ -125,8 +130,7 @@ async def test_a_conflict_is_reported_and_decided_by_the_owner(matrix_legacy_dat
             assert dump(matrix_legacy_database.url, tuple(before)) == before
             report = await rollback(database, SEALER, prefer=prefer)
             assert report.aside == ({"web": {"retry_count": 1}} if prefer == "legacy" else {})
-            async with database.reading() as connection:
-                rows = {row["name"]: row for row in await ConfigStore(connection).list_mcp_servers()}
+            rows = await legacy_servers(database)
             assert rows["web"]["max_retries"] == kept
 
 

@@ -11,9 +11,8 @@ from sqlalchemy import text
 
 from matrix.configs.migration import migrate, rollback, verify
 from matrix.configs.rollout.modes import Mode, progress, set_mode
-from matrix.configs.rollout.read_routing import agent_configs, serve
+from matrix.configs.rollout.read_routing import agent_configs, routed_read
 from matrix.configs.rollout.status import read_status
-from matrix.configs.store import ConfigStore
 from matrix.configs.testing import TestDatabase
 from matrix.errors import MatrixError
 from tests.configs.configs_api_helpers import Api, api, problem
@@ -25,6 +24,7 @@ from tests.configs.configs_migration_helpers import (
     changing,
     dump,
     execute,
+    legacy_servers,
 )
 from tests.configs.configs_samples import LINEAR
 
@@ -70,9 +70,8 @@ async def change_new_only(served: Api, name: str, **changes: Any) -> None:
 
 
 async def seconds_of(served: Api, name: str) -> list[Any]:
-    async with served.database.reading() as connection:
-        rows = await ConfigStore(connection).list_mcp_servers()
-    return [row["timeout_seconds"] for row in rows if row["name"] == name]
+    rows = await legacy_servers(served.database)
+    return [rows[name]["timeout_seconds"]] if name in rows else []
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("legacy", 30000), ("shadow", 30000), ("dual", 5000), ("new", 5000)])
@@ -209,7 +208,7 @@ async def test_before_a_migration_and_after_a_rollback_nothing_is_changed_that_n
 ) -> None:
     await rollback(moved.database, SEALER)
     problem(await owner.post("/configs", json=LINEAR), 409, "not-migrated")
-    served = await serve(moved.database, SEALER, "genie")
+    served = await routed_read(moved.database, SEALER, "genie")
     assert (served.mode, [each.name for each in served.configs]) == (Mode.LEGACY, ["linear"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from matrix.configs.database import Database
+from matrix.configs.database import Database, has_legacy_tables
 from matrix.configs.postgres import NoPostgresql, postgresql
 from matrix.configs.testing import TestDatabase
 
@@ -23,7 +23,7 @@ async def add_and_count(url):
     async with Database(url) as database, database.writing() as connection:
         store = ConfigStore(connection)
         await store.create_mcp_config(ServerConfig.read({"name": "a", "server_type": "stdio", "command": ["x"]}))
-        return await store.count_mcp_configs()
+        return len(await store.list_mcp_configs())
 
 @pytest.mark.parametrize("number", range(4))
 def test_each_test_has_a_database_of_its_own(matrix_database, number):
@@ -40,8 +40,8 @@ async def test_a_database_is_there_for_each_test(matrix_database: TestDatabase) 
 
 @pytest.mark.anyio
 async def test_the_legacy_tables_are_there_for_those_who_ask(matrix_legacy_database: TestDatabase) -> None:
-    async with Database(matrix_legacy_database.url) as database:
-        assert await database.has_legacy()
+    async with Database(matrix_legacy_database.url) as database, database.reading() as connection:
+        assert await connection.run_sync(has_legacy_tables)
 
 
 def inner_pytest(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from matrix.cli.extras import NeedingExtra
+
 if TYPE_CHECKING:
     from matrix.configs.database import Database
     from matrix.configs.secrets import Sealer
@@ -26,7 +28,14 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for scr
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+class ConfigsGroup(click.Group):
+    """A group whose commands need the extra `configs`."""
+
+    command_class = NeedingExtra
+    group_class = type
+
+
+@click.group(cls=ConfigsGroup)
 def configs() -> None:
     """Keep, migrate and serve MCP server configs.
 

@@ -30,17 +30,17 @@ def plan(url: str, exclude: tuple[str, ...]) -> int:
 @configs.command()
 @URL
 @click.option("--exclude", multiple=True, metavar="NAME", help="Leave this server where it is.")
-@click.option("--backup", type=FILE, help="Where the backup goes (default: configs-backup-TIME.jsonl here).")
+@click.option("--backup", type=FILE, help="Where the backup goes (default: a new file among the user's state).")
 @click.option("--no-backup", is_flag=True, help="Make no backup first.")
 def migrate(url: str, exclude: tuple[str, ...], backup: Path | None, no_backup: bool) -> None:
     """Move the legacy tables' servers into the store: all or nothing; run again, it adds what is new."""
     from matrix.configs.migration import migrate as run_migration  # noqa: PLC0415
-    from matrix.configs.migration.backup import backup_name, write_backup  # noqa: PLC0415
+    from matrix.configs.migration.backup import usual_file, write_backup  # noqa: PLC0415
     from matrix.configs.report import migrated  # noqa: PLC0415
 
     async def work(database: Database, sealer: Sealer) -> Any:
         if not no_backup:
-            kept = await write_backup(database, sealer, backup or backup_name())
+            kept = await write_backup(database, sealer, backup or usual_file())
             click.echo(f"backup: {kept.file} ({sum(kept.rows.values())} rows)")
         return await run_migration(database, sealer, exclude=exclude)
 
@@ -99,8 +99,8 @@ def backup(url: str, file: Path) -> None:
 @URL
 @click.argument("file", type=FILE)
 def restore(url: str, file: Path) -> None:
-    """Put everything back as the backup FILE has it."""
-    from matrix.configs.migration.backup import restore_backup  # noqa: PLC0415
+    """Put everything back as the backup FILE has it; other tables are never touched."""
+    from matrix.configs.migration.restore import restore_backup  # noqa: PLC0415
 
     put = run(url, lambda database, sealer: restore_backup(database, sealer, file))
     click.echo(f"restored {', '.join(f'{count} {table}' for table, count in put.rows.items())}")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.configs.common import FILE, URL, configs, run
-from matrix.errors import UsageError
+from matrix.cli.extras import NeedingApi
 
 if TYPE_CHECKING:
     from matrix.configs.database import Database
     from matrix.configs.secrets import Sealer
 
 
-@configs.command()
+@configs.command(cls=NeedingApi)
 @URL
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address needs a key to be there.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8040, show_default=True, help="0: any that is free.")
@@ -28,13 +28,9 @@ if TYPE_CHECKING:
 @click.option("--max-body", type=click.IntRange(1024), default=256 * 1024, show_default=True, help="Bytes.")
 def serve(url: str, host: str, port: int, policy: Path | None, rate: int, wrong_keys: int, max_body: int) -> None:
     """Serve the store over HTTP (needs agent-matrix[api]); every request needs a key."""
-    try:
-        from matrix.configs.api.access import Rates  # noqa: PLC0415
-        from matrix.configs.api.server import Settings  # noqa: PLC0415
-        from matrix.configs.api.server import serve as run_server  # noqa: PLC0415
-    except ImportError:
-        msg = "serving needs FastAPI; install agent-matrix[api]"
-        raise UsageError(msg) from None
+    from matrix.configs.api.access import Rates  # noqa: PLC0415
+    from matrix.configs.api.server import Settings  # noqa: PLC0415
+    from matrix.configs.api.server import serve as run_server  # noqa: PLC0415
     from matrix.configs.policy import read_policy  # noqa: PLC0415
 
     rules, settings = read_policy(policy), Settings(host, port, Rates(rate, wrong_keys), max_body)

@@ -111,8 +111,7 @@ def import_(url: str, file: Path, agents: tuple[str, ...], policy: Path | None, 
 
     found = read_file(file, assigned=bool(agents))
     if found.problems:
-        msg = f"{file}: nothing was imported: {found.problems[0]}"
-        raise UsageError(msg)
+        raise UsageError(f"{file}: nothing was imported: {found.problems[0]}")
     rules = read_policy(policy)
     made, replaced = run(
         url,

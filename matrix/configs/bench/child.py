@@ -16,11 +16,10 @@ from time import perf_counter
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import bindparam, func, select, text
-from sqlalchemy.exc import DBAPIError
 
 from matrix.configs.bench.measure import SIDES, Side, Timing
 from matrix.configs.bench.workloads import OPERATIONS, Amounts, Inputs, NewSchema, OldSchema, Schema, inputs
-from matrix.configs.database import Database
+from matrix.configs.database import Database, DatabaseProblem
 from matrix.configs.generator.fill import fill_legacy
 from matrix.configs.migration import migrate, rollback
 from matrix.configs.schema import AGENTS, ASSIGNMENTS, SERVERS
@@ -65,8 +64,7 @@ def in_child(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             return pool.submit(function, *args, **kwargs).result()
     except BrokenProcessPool:
-        msg = f"the benchmark's process died at {function.__name__}; was there enough memory?"
-        raise MatrixError(msg) from None
+        raise MatrixError(f"the benchmark's process died at {function.__name__}; was there enough memory?") from None
 
 
 def prepare(place: Place, servers: int) -> Prepared:
@@ -113,7 +111,7 @@ def sizes(place: Place) -> dict[Side, int]:
         try:
             async with database.reading() as connection:
                 return {side: int(await connection.scalar(statement, {"names": _TABLES[side]}) or 0) for side in SIDES}
-        except (DBAPIError, MatrixError):
+        except DatabaseProblem:
             return {}
 
     return _run(place, work)
@@ -217,6 +215,5 @@ async def _clean_up(schemas: Mapping[Side, Schema], each: Inputs) -> None:
 async def _settle(database: Database) -> None:
     """Do at once what PostgreSQL's autovacuum does within a minute; SQLite has nothing of the kind."""
     if not database.is_sqlite:
-        async with database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with database.maintaining() as connection:
             await connection.execute(text("vacuum analyze"))

@@ -20,6 +20,7 @@ from matrix.configs.bench import child, report
 from matrix.configs.bench.measure import SIDES, Measurement, Move, Results, Side
 from matrix.configs.bench.workloads import USUAL, Amounts
 from matrix.configs.database import read_url
+from matrix.configs.extras import needs
 from matrix.configs.generator.generate import Scale
 from matrix.configs.secrets import new_key
 from matrix.errors import MatrixError, UsageError
@@ -42,19 +43,21 @@ def run_benchmark(
     amounts: Amounts = USUAL,
     progress: Progress = lambda _: None,
 ) -> Path:
-    """Measure, and write the report with its plots and its raw figures into a folder; returns the report's path.
+    """Measure, and write the report with its plots and its raw figures into a folder, which is made.
+
+    Returns the report's path.
 
     `scales` are numbers of servers or names of scales. `postgresql` is the URL of a server where databases may be
     made (and are dropped again). `progress` is told in words what is being measured. Raises UsageError, MatrixError.
     """
     sizes = [Scale.read(scale) for scale in scales]
     _drawer()
-    if not output.is_dir():
-        msg = f"there is no folder {output} to write the report into"
-        raise UsageError(msg)
     if "postgresql" in databases and postgresql is None:
-        msg = "there is no PostgreSQL; give --postgresql URL, or --database sqlite"
-        raise UsageError(msg)
+        raise UsageError("there is no PostgreSQL; give --postgresql URL, or --database sqlite")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"there can be no folder {output} for the report ({error.strerror})") from None
     measured: list[Measurement] = []
     for kind in databases:
         for size in sizes:
@@ -76,12 +79,9 @@ def write_report(results: Results, output: Path) -> Path:
 
 
 def _drawer() -> Callable[[Results, Path], dict[str, str]]:
-    """Return what draws the plots; asked for before hours are spent on measuring. Raises UsageError."""
-    try:
+    """Return what draws the plots; asked for before hours are spent on measuring. Raises MissingExtra."""
+    with needs("bench"):
         from matrix.configs.bench.plots import draw  # noqa: PLC0415
-    except ImportError:
-        msg = "the benchmark's plots need matplotlib; install agent-matrix[bench]"
-        raise UsageError(msg) from None
     return draw
 
 
@@ -144,8 +144,7 @@ def _administer(
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     except psycopg.Error as error:
-        msg = f"no database can be made for the benchmark: {str(error).splitlines()[0]}"
-        raise MatrixError(msg) from None
+        raise MatrixError(f"no database can be made for the benchmark: {str(error).splitlines()[0]}") from None
 
 
 def _machine(amounts: Amounts) -> dict[str, str]:

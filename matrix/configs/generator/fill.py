@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import Database, create_legacy
 from matrix.configs.generator.generate import LegacyRow, Scale, legacy_rows, stored_configs
+from matrix.configs.migration.other_tables import references_to
 from matrix.configs.model import ServerConfig
 from matrix.configs.schema import AGENTS, ASSIGNMENTS, CONFIGS, LEGACY, SERVERS, Json
 from matrix.configs.secrets import Sealer
@@ -44,7 +45,7 @@ async def fill_legacy(
     """Write generated rows into the legacy tables, which are made where they are not there.
 
     With `defects` the tables are made again without their constraints, which would refuse such rows. Raises UsageError
-    when the tables hold something.
+    when the tables hold something, and where others refer to tables that would be made again.
     """
     size, written = Scale.read(scale), 0
     async with database.writing() as connection:
@@ -52,6 +53,7 @@ async def fill_legacy(
         for table in _ORDER:
             await _refuse_unless_empty(connection, table, database.shown)
         if defects:
+            await _refuse_referenced(connection, database.shown)
             await connection.run_sync(_without_constraints)
         statements = {table.name: _insertion(table, sqlite=database.is_sqlite) for table in _ORDER}
         if not database.is_sqlite:
@@ -114,8 +116,17 @@ def _insertion(table: Table, *, sqlite: bool) -> TextClause:
 
 async def _refuse_unless_empty(connection: AsyncConnection, table: Table, shown: str) -> None:
     if await connection.scalar(select(func.count()).select_from(table)):
-        msg = f"{shown} has rows in {table.name} already; generate into an empty database"
-        raise UsageError(msg)
+        raise UsageError(f"{shown} has rows in {table.name} already; generate into an empty database")
+
+
+async def _refuse_referenced(connection: AsyncConnection, shown: str) -> None:
+    """Refuse to make tables again to which tables of others refer."""
+    for table in _ORDER:
+        for reference in await references_to(connection, table.name):
+            raise UsageError(
+                f"{shown} has a table {reference.table} that refers to {table.name}, which --defects would make again;"
+                " generate into a database of its own"
+            )
 
 
 def _without_constraints(connection: Connection) -> None:

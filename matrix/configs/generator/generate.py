@@ -51,8 +51,9 @@ class Scale:
         text = str(scale)
         servers = SCALES.get(text, int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0)
         if not 0 < servers <= LARGEST:
-            msg = f"{text!r} is no scale; write {', '.join(SCALES)}, or a number of servers from 1 to {LARGEST}"
-            raise UsageError(msg)
+            raise UsageError(
+                f"{text!r} is no scale; write {', '.join(SCALES)}, or a number of servers from 1 to {LARGEST}"
+            )
         return cls(servers, max(5, min(200, servers // 15)))
 
 

@@ -11,25 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import delete, insert, inspect, select
+import platformdirs
+from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import Database
-from matrix.configs.migration.legacy import AGENTS, ASSIGNMENTS, SERVERS, LegacyTable, advance_ids
+from matrix.configs.migration.legacy import AGENTS, ASSIGNMENTS, SERVERS, LegacyTable
 from matrix.configs.migration.mapping import COLUMNS
-from matrix.configs.migration.migrate import exclude_others
 from matrix.configs.model import canonical
 from matrix.configs.schema import CONFIGS, JOURNAL, MIGRATIONS
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
-from matrix.configs.store import BATCH, now
+from matrix.configs.store import now
 from matrix.errors import ConfigurationError, UsageError
 from matrix.json_access import mapping
 
 FORMAT = "agent-matrix configs backup"
 VERSION = 1
 _FIELDS = {column: field for field, column in COLUMNS.items()}
-_LEGACY = (AGENTS, SERVERS, ASSIGNMENTS)
-_OURS = (CONFIGS.name, MIGRATIONS.name)
+TABLES = (AGENTS, SERVERS, ASSIGNMENTS, CONFIGS.name, MIGRATIONS.name)
+"""What a backup holds beside the journal; what is referred to comes first."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,16 @@ class BackupReport:
     rows: Mapping[str, int]
 
 
-def backup_name() -> Path:
-    """Return the name of a backup that is made now, in the folder that we are in."""
-    return Path(f"configs-backup-{now():%Y%m%dT%H%M%S%fZ}.jsonl")
+def usual_file() -> Path:
+    """Return the file of a backup that is made now; its folder is one for this user's state, and is made."""
+    folder = platformdirs.user_state_path("agent-matrix") / "configs-backups"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"there can be no folder {folder} for the backup ({error.strerror}); name a --backup"
+        ) from None
+    return folder / f"configs-backup-{now():%Y%m%dT%H%M%S%fZ}.jsonl"
 
 
 async def write_backup(database: Database, sealer: Sealer, file: Path) -> BackupReport:
@@ -68,11 +75,9 @@ class _Writer:
 
     def __init__(self, file: Path) -> None:
         if file.exists():
-            msg = f"{file} is there already; name another file for the backup"
-            raise UsageError(msg)
+            raise UsageError(f"{file} is there already; name another file for the backup")
         if not file.parent.is_dir():
-            msg = f"there is no folder {file.parent} for the backup"
-            raise UsageError(msg)
+            raise UsageError(f"there is no folder {file.parent} for the backup")
         self.rows: dict[str, int] = {}
         self._file = file
         self._digest = hashlib.sha256()
@@ -101,51 +106,6 @@ class _Writer:
     def __exit__(self, *_: object) -> None:
         self._target.close()
         self._beside.unlink(missing_ok=True)
-
-
-async def restore_backup(database: Database, sealer: Sealer, file: Path) -> BackupReport:
-    """Put everything back as the backup has it, in one transaction; agents that came since are kept.
-
-    Raises ConfigurationError when the file is no complete backup, UsageError when it is of another kind of database.
-    """
-    await database.check()
-    lines = read_backup(file, sealer)
-    header, body = lines[0], lines[1:]
-    if header["dialect"] != database.url.get_backend_name():
-        msg = f"{file} is a backup of a {header['dialect']} database, and {database.shown} is none"
-        raise UsageError(msg)
-    by_table: dict[str, list[Mapping[str, Any]]] = {}
-    for line in body:
-        by_table.setdefault(line["table"], []).append(line["row"])
-    async with database.writing() as connection:
-        await exclude_others(connection)
-        there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
-        missing = [name for name in _LEGACY if by_table.get(name) and name not in there]
-        if missing:
-            msg = f"the legacy table {missing[0]} is not there to restore into"
-            raise UsageError(msg)
-        await _replace(connection, by_table, [name for name in (*_LEGACY, *_OURS) if name in there])
-    return BackupReport(file, {name: len(rows) for name, rows in sorted(by_table.items())})
-
-
-async def _replace(
-    connection: AsyncConnection, by_table: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]
-) -> None:
-    await connection.execute(delete(JOURNAL))
-    tables = {name: await LegacyTable.describe(connection, name) for name in names}
-    for name in reversed(names):
-        if name != AGENTS:
-            await tables[name].clear(connection)
-    for name in names:
-        for row in by_table.get(name, ()):
-            if name == AGENTS and await tables[name].rows_where(connection, "id", [int(str(row["id"]))]):
-                continue
-            await tables[name].insert(connection, row)
-        if name != CONFIGS.name:
-            await advance_ids(connection, tables[name])
-    journal = by_table.get(JOURNAL.name, ())
-    for start in range(0, len(journal), BATCH):
-        await connection.execute(insert(JOURNAL), [dict(row) for row in journal[start : start + BATCH]])
 
 
 def read_backup(file: Path, sealer: Sealer) -> list[Mapping[str, Any]]:
@@ -182,7 +142,7 @@ def _rows(lines: Sequence[bytes], sealer: Sealer) -> Iterator[Mapping[str, Any]]
 
 async def _everything(connection: AsyncConnection) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
     there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
-    for name in (*_LEGACY, *_OURS):
+    for name in TABLES:
         if name in there:
             table = await LegacyTable.describe(connection, name)
             async for row in table.rows(connection):
@@ -196,8 +156,9 @@ def _line(table: str, row: Mapping[str, Any], sealer: Sealer) -> Mapping[str, An
     if sealer.key is not None:
         return {"table": table, "row": sealer.seal(canonical(row))}
     if table == SERVERS and _holds_secrets(row):
-        msg = f"mcp_servers {row['id']} holds a secret in clear; set {KEY_VARIABLE}, and the backup will be sealed"
-        raise UsageError(msg)
+        raise UsageError(
+            f"mcp_servers {row['id']} holds a secret in clear; set {KEY_VARIABLE}, and the backup will be sealed"
+        )
     return {"table": table, "row": row}
 
 

@@ -9,61 +9,78 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import TextClause, bindparam, inspect, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import BindParameter
 
-from matrix.configs.schema import LEGACY
+from matrix.configs.migration.legacy_schema import columns_of
+from matrix.configs.migration.other_tables import Chosen, Reference, quoted, references_to, refuse_referenced
 from matrix.errors import UsageError
 
 SERVERS = "mcp_servers"
 ASSIGNMENTS = "agent_mcp_servers"
 AGENTS = "agents"
 BATCH = 500
-
 Raw = None | int | str | Mapping[str, str]
 RawRow = Mapping[str, Raw]
 
 
+class ColumnGone(UsageError):
+    """There is a value for a column that the table does not have."""
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table, self.column = table, column
+        super().__init__(f"nothing was written: {table} has no column {column!r} any more, and there are values for it")
+
+
 @dataclass(frozen=True)
 class LegacyTable:
-    """A table that the platform made: its columns with the types that the database gives them."""
+    """A table that the platform made: its columns with the types that the database gives them.
+
+    Columns that the database computes are no part of it: they are neither read nor written.
+    """
 
     name: str
     types: Mapping[str, str]
     sqlite: bool
+    computed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Columns that the database computes, as PostgreSQL would declare them; empty texts on SQLite."""
+    numbered: frozenset[str] = frozenset()
+    """Columns that only an insertion can set (`generated always as identity`)."""
+    references: tuple[Reference, ...] = ()
+    """The foreign keys of other tables that lead here."""
 
     @classmethod
     async def describe(cls, connection: AsyncConnection, name: str) -> LegacyTable:
         """Read a table's columns. Raises UsageError when it is not there, or has no id."""
         sqlite = connection.dialect.name == "sqlite"
-        if sqlite:
-            found = await connection.execute(text("select name, type from pragma_table_info(:name)"), {"name": name})
-        else:
-            await connection.execute(text("set local timezone = 'UTC'"))
-            await connection.execute(text("set local datestyle = 'ISO, MDY'"))
-            found = await connection.execute(
-                text(
-                    "select attname, format_type(atttypid, atttypmod) from pg_attribute"
-                    " where attrelid = to_regclass(:name) and attnum > 0 and not attisdropped order by attnum"
-                ),
-                {"name": name},
-            )
-        types = {str(column): str(kind) for column, kind in found}
+        columns = await columns_of(connection, name)
+        types = {each.name: each.kind for each in columns if each.computed is None}
         if "id" not in types:
-            msg = f"the legacy table {name} is not there"
-            raise UsageError(msg)
-        return cls(name, types, sqlite)
+            raise UsageError(f"the legacy table {name} is not there")
+        return cls(
+            name,
+            types,
+            sqlite,
+            {each.name: each.computed for each in columns if each.computed is not None},
+            frozenset(each.name for each in columns if each.numbered),
+            await references_to(connection, name),
+        )
 
     async def rows(self, connection: AsyncConnection) -> AsyncIterator[RawRow]:
         """Yield every row by id, in batches: one state of the table, if the transaction sees one."""
+        async for _, row in self.keyed(connection):
+            yield row
+
+    async def keyed(self, connection: AsyncConnection) -> AsyncIterator[tuple[Any, RawRow]]:
+        """Yield the same with each row's id as the driver gives and takes it."""
         last: Any = None
         while batch := await self._batch(connection, last):
             for each in batch:
-                yield each.row
+                yield each.id, each.row
             last = batch[-1].id
 
     async def _batch(self, connection: AsyncConnection, after: Any) -> list[_Read]:
@@ -100,26 +117,45 @@ class LegacyTable:
         return _Read(key, {name: _raw(kind, value) for name, (kind, value) in zip(self.types, pairs, strict=True)})
 
     async def insert(self, connection: AsyncConnection, row: RawRow) -> Any:
-        """Write a row as it is given; columns that it leaves out have their defaults. Returns its id."""
-        names = list(row)
-        columns = ", ".join(map(quoted, names))
-        places = ", ".join(self._place(name, row[name]) for name in names)
-        statement = text(f"insert into {self.name} ({columns}) values ({places}) returning id")  # noqa: S608
-        return await connection.scalar(self._bound(statement, row))
+        """Write a row as it is given; columns that it leaves out have their defaults. Returns its id.
 
-    async def update(self, connection: AsyncConnection, key: int, changes: RawRow) -> None:
-        """Change columns of the row of an id."""
-        places = ", ".join(f"{quoted(name)} = {self._place(name, changes[name])}" for name in changes)
+        Raises ColumnGone.
+        """
+        writable = self.writable(row)
+        columns = ", ".join(map(quoted, writable))
+        places = ", ".join(self._place(name, value) for name, value in writable.items())
+        override = " overriding system value" if self.numbered & writable.keys() else ""
+        statement = f"insert into {self.name} ({columns}){override} values ({places}) returning id"  # noqa: S608
+        return await connection.scalar(self._bound(text(statement), writable))
+
+    async def update(self, connection: AsyncConnection, key: Any, changes: RawRow) -> None:
+        """Change columns of the row of an id. Raises ColumnGone, and StillReferenced where others refer to a value."""
+        writable = {name: value for name, value in self.writable(changes).items() if name not in self.numbered}
+        if not writable:
+            return
+        concerned = [each for each in self.references if {*each.referred} & writable.keys()]
+        await refuse_referenced(connection, self.name, "changed", concerned, Chosen("id", [key]))
+        places = ", ".join(f"{quoted(name)} = {self._place(name, writable[name])}" for name in writable)
         statement = text(f"update {self.name} set {places} where id = :the_key")  # noqa: S608
-        await connection.execute(self._bound(statement, changes), {"the_key": key})
+        await connection.execute(self._bound(statement, writable), {"the_key": key})
 
-    async def delete(self, connection: AsyncConnection, key: int) -> None:
-        """Remove the row of an id."""
-        await connection.execute(text(f"delete from {self.name} where id = :key"), {"key": key})  # noqa: S608
+    async def delete(self, connection: AsyncConnection, keys: Sequence[Any]) -> None:
+        """Remove the rows of these ids. Raises StillReferenced."""
+        for start in range(0, len(keys), BATCH):
+            chosen = Chosen("id", keys[start : start + BATCH])
+            await self.refuse_deleting(connection, chosen)
+            await connection.execute(chosen.bound(f"delete from {self.name} where {chosen.condition(self.name)}"))  # noqa: S608
 
-    async def clear(self, connection: AsyncConnection) -> None:
-        """Remove every row."""
-        await connection.execute(text(f"delete from {self.name}"))  # noqa: S608
+    async def refuse_deleting(self, connection: AsyncConnection, chosen: Chosen) -> None:
+        """Refuse to delete rows to which rows of other tables refer. Raises StillReferenced."""
+        await refuse_referenced(connection, self.name, "deleted", self.references, chosen)
+
+    def writable(self, row: RawRow) -> dict[str, Raw]:
+        """Return a row without what the database computes itself. Raises ColumnGone."""
+        for name, value in row.items():
+            if name not in self.types and name not in self.computed and value is not None:
+                raise ColumnGone(self.name, name)
+        return {name: value for name, value in row.items() if name in self.types}
 
     def _place(self, name: str, value: Raw) -> str:
         number = list(self.types).index(name)
@@ -141,37 +177,18 @@ class _Read:
     row: RawRow
 
 
-async def recreate(connection: AsyncConnection, columns: Mapping[str, Mapping[str, str]]) -> None:
-    """Make the tables of servers and assignments again, with the columns that they had."""
-    there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
-    if AGENTS not in there:
-        msg = f"the legacy table {AGENTS} is not there; restore it first, the assignments refer to it"
-        raise UsageError(msg)
-    for name in (SERVERS, ASSIGNMENTS):
-        if name in there:
-            continue
-        await connection.run_sync(LEGACY.tables[name].create)
-        for column in columns.get(name, {}):
-            if column not in LEGACY.tables[name].c:
-                kind = columns[name][column]
-                await connection.execute(text(f"alter table {name} add column {quoted(column)} {kind}"))
-
-
 async def advance_ids(connection: AsyncConnection, table: LegacyTable) -> None:
-    """Let PostgreSQL count on after ids that were written as they are; SQLite does so by itself."""
+    """Let PostgreSQL count on after ids that were written as they are, never back; SQLite does so by itself."""
     if not table.sqlite:
+        sequence = "cast(pg_get_serial_sequence(:name, 'id') as regclass)"
+        highest = f"(select max(id) from {table.name})"  # noqa: S608  (a constant)
         await connection.execute(
             text(
-                "select setval(pg_get_serial_sequence(:name, 'id'), (select coalesce(max(id), 1) from "  # noqa: S608
-                f"{table.name}))"
+                f"select setval({sequence}, {highest})"
+                f" where {highest} > coalesce(pg_sequence_last_value({sequence}), 0)"
             ),
             {"name": table.name},
         )
-
-
-def quoted(name: str) -> str:
-    """Return a column's name as an identifier of SQL; a colon would be taken for a parameter."""
-    return '"' + name.replace('"', '""').replace(":", "\\:") + '"'
 
 
 def _raw(kind: str, value: Any) -> Raw:

@@ -34,8 +34,16 @@ _SWITCHES = {"enabled", "auto_start"}
 _NUMBERS = {"max_retries", "timeout_seconds", "priority", "error_count", "connection_attempts", "id"}
 _LARGEST = 2**31 - 1
 _MAPPED = {*COLUMNS.values(), "name"}
-KEPT_APART = {"name", "agents", "legacy"}
-"""Fields that are no columns: who the server is, who has it, and what only the old tables have a place for."""
+USUAL: Mapping[str, Any] = {
+    "environment": {},
+    "tags": [],
+    "priority": 0,
+    "enabled": True,
+    "auto_start": True,
+    "timeout": 30_000,
+    "retry_count": 3,
+}
+"""What a legacy row says that says nothing; a config of the same needs no column for it."""
 
 
 class Unmappable(Exception):
@@ -68,13 +76,11 @@ class _Reader:
         if raw is None:
             return None
         if not isinstance(raw, str):
-            msg = f"its {column} is no JSON text; write JSON there"
-            raise Unmappable(msg)
+            raise Unmappable(f"its {column} is no JSON text; write JSON there")
         try:
             return json.loads(raw)
         except (ValueError, RecursionError):
-            msg = f"its {column} is no valid JSON; mend it there"
-            raise Unmappable(msg) from None
+            raise Unmappable(f"its {column} is no valid JSON; mend it there") from None
 
     def number(self, column: str, default: int) -> int:
         raw = self.row.get(column)
@@ -83,8 +89,7 @@ class _Reader:
         try:
             return int(cast("str | int", raw))
         except (TypeError, ValueError):
-            msg = f"its {column} is no whole number; mend it there"
-            raise Unmappable(msg) from None
+            raise Unmappable(f"its {column} is no whole number; mend it there") from None
 
     def switch(self, column: str) -> bool:
         """Read a truth value. NULL is no: code that asked `where enabled` never saw such a row either."""
@@ -93,15 +98,13 @@ class _Reader:
         known |= {"true": True, "false": False}
         key = raw.lower() if isinstance(raw, str) else raw
         if isinstance(key, Mapping) or key not in known:
-            msg = f"its {column} is neither true nor false; mend it there"
-            raise Unmappable(msg)
+            raise Unmappable(f"its {column} is neither true nor false; mend it there")
         return known[key]
 
     def text(self, column: str) -> str | None:
         raw = self.row.get(column)
         if isinstance(raw, Mapping):
-            msg = f"its {column} is no UTF-8 text; mend it there"
-            raise Unmappable(msg)
+            raise Unmappable(f"its {column} is no UTF-8 text; mend it there")
         return None if raw is None else str(raw)
 
 
@@ -128,14 +131,16 @@ def to_config(row: RawRow, assignments: Sequence[Assignment]) -> Mapped:
         "legacy": _legacy(read, assignments),
     }
     if EVERY_AGENT in config["agents"]:
-        msg = f"it is assigned to an agent that is called {EVERY_AGENT!r}, which would mean everyone; rename the agent"
-        raise Unmappable(msg)
+        raise Unmappable(
+            f"it is assigned to an agent that is called {EVERY_AGENT!r}, which would mean everyone; rename the agent"
+        )
     try:
         return Mapped(ServerConfig.read({k: v for k, v in config.items() if v is not None}), tuple(read.notes))
     except InvalidConfig as problem:
         column = COLUMNS.get(problem.where.partition(".")[0], problem.where)
-        msg = " ".join(part for part in (f"its {column}:" if column else "", problem.problem) if part)
-        raise Unmappable(msg) from None
+        raise Unmappable(
+            " ".join(part for part in (f"its {column}:" if column else "", problem.problem) if part)
+        ) from None
 
 
 def _command(read: _Reader) -> list[Any] | None:
@@ -143,8 +148,7 @@ def _command(read: _Reader) -> list[Any] | None:
     if value is None or value == []:
         return None
     if not isinstance(value, list) or not all(isinstance(each, str) for each in sequence(cast("object", value))):
-        msg = 'its command is no array of texts; write ["program", "argument", …]'
-        raise Unmappable(msg)
+        raise Unmappable('its command is no array of texts; write ["program", "argument", …]')
     return list(sequence(cast("object", value)))
 
 
@@ -153,8 +157,7 @@ def _environment(read: _Reader) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        msg = 'its env is no object; write {"NAME": "value", …}'
-        raise Unmappable(msg)
+        raise Unmappable('its env is no object; write {"NAME": "value", …}')
     environment: dict[str, str] = {}
     for name, each in mapping(cast("object", value)).items():
         if isinstance(each, str):
@@ -165,8 +168,7 @@ def _environment(read: _Reader) -> dict[str, str]:
         elif each is None:
             read.notes.append(f"env.{name} is null, and stays unset")
         else:
-            msg = f"its env.{name} is neither a text nor a number; mend it there"
-            raise Unmappable(msg)
+            raise Unmappable(f"its env.{name} is neither a text nor a number; mend it there")
     return environment
 
 
@@ -209,31 +211,39 @@ def _readable(column: str, raw: Raw) -> Any:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A field that the legacy tables have no place for, and what is said of it."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Columns:
-    """Fields of a config as legacy columns; `lost` says what they have no place for."""
+    """Fields of a config as legacy columns, and those that they have no place for."""
 
     values: Mapping[str, Raw]
-    lost: tuple[str, ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 def to_columns(config: Mapping[str, Any], fields: Sequence[str], *, sqlite: bool) -> Columns:
     """Write these fields of an unsealed config as legacy columns; those that the tables cannot hold are named."""
     values: dict[str, Raw] = {}
-    lost: list[str] = []
+    lost: list[Lost] = []
     for name in sorted(set(fields) - {"agents", "legacy"}):
         value = config.get(name)
         column = name if name == "name" else COLUMNS.get(name)
         if column is None:
-            lost.append(name)
+            lost.append(Lost(name, name))
         elif isinstance(value, int) and name == "timeout" and abs(value) <= _LARGEST * 1000:
             if value % 1000:
-                lost.append("timeout (the tables count whole seconds)")
+                lost.append(Lost(name, "timeout (the tables count whole seconds)"))
             else:
                 values[column] = _written(column, value // 1000, sqlite=sqlite)
         elif isinstance(value, int) and abs(value) > _LARGEST:
-            lost.append(f"{name} (the tables hold numbers up to {_LARGEST})")
+            lost.append(Lost(name, f"{name} (the tables hold numbers up to {_LARGEST})"))
         elif name == "url" and isinstance(value, str) and len(value) > 500:
-            lost.append("url (the tables hold 500 characters)")
+            lost.append(Lost(name, "url (the tables hold 500 characters)"))
         else:
             values[column] = _written(column, value, sqlite=sqlite)
     return Columns(values, tuple(lost))

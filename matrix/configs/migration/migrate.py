@@ -99,7 +99,12 @@ async def _write(found: Survey, plan: MigrationPlan, sealer: Sealer, on_step: On
     connection = found.connection
     migration = await journal.active(connection)
     if migration is None:
-        notes = {"present": plan.present, "excluded": plan.excluded, "columns": plan.columns}
+        notes = {
+            "present": plan.present,
+            "excluded": plan.excluded,
+            "columns": plan.columns,
+            "defined": plan.defined,
+        }
         migration = await journal.begin(connection, plan.fingerprint, notes)
     on_step("begun")
     store, new = ConfigStore(connection, sealer), set(plan.new)
@@ -144,8 +149,7 @@ async def _write_batch(
 
 def _stored(each: Candidate, sealer: Sealer) -> StoredConfig:
     if each.mapped is None:
-        msg = f"{each.name!r} was planned without a config"
-        raise MatrixError(msg)
+        raise MatrixError(f"{each.name!r} was planned without a config")
     config = each.mapped.config.to_json()
     sealed = ServerConfig.read(config if sealer.key is None else sealer.sealed(config))
     moment = now()
@@ -171,5 +175,6 @@ async def _read_again(found: Survey, store: ConfigStore, new: set[str], sealer: 
         for each in chosen:
             stored = there.get(each.name)
             if stored is None or each.mapped is None or not same(stored.config, each.mapped.config, sealer):
-                msg = f"nothing was migrated: {each.name!r} was not stored as it was read; this is a fault of ours"
-                raise MatrixError(msg)
+                raise MatrixError(
+                    f"nothing was migrated: {each.name!r} was not stored as it was read; this is a fault of ours"
+                )

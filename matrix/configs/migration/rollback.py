@@ -1,4 +1,4 @@
-"""The way back: the legacy tables as they were, to the byte, and what changed in the new store since carried over."""
+"""The way back: the legacy tables as they were, to the byte, and what the new store changed since written there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, inspect, update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import Database
 from matrix.configs.migration import journal
-from matrix.configs.migration.legacy import ASSIGNMENTS, BATCH, SERVERS, advance_ids, recreate
-from matrix.configs.migration.legacy_writer import Carrier
+from matrix.configs.migration.legacy import BATCH, SERVERS, LegacyTable, advance_ids
+from matrix.configs.migration.legacy_schema import recreate
+from matrix.configs.migration.legacy_writer import LegacyWriter
 from matrix.configs.migration.merge import Conflict, Merged, Prefer, merge
 from matrix.configs.migration.migrate import OnStep, exclude_others, no_step
+from matrix.configs.migration.other_tables import Chosen, others_unchanged
 from matrix.configs.migration.survey import Candidate, Survey
 from matrix.configs.migration.verify import facts_of
 from matrix.configs.model import ServerConfig
@@ -75,9 +77,10 @@ async def rollback(
 ) -> RollbackReport:
     """Go back to the legacy tables, and take the migrated configs out of the store; all or nothing.
 
-    What was changed, created or deleted in the new store since the migration is carried over; rows and columns that
-    were not touched there keep their bytes. Where both sides changed the same field, `prefer` decides. Raises
-    CannotRollBack (conflicts, losses), UsageError (nothing to roll back), CannotUnseal, DatabaseBusy.
+    What was changed, created or deleted in the new store since the migration is written to the legacy tables; rows and
+    columns that were not touched there keep their bytes, and no other table is touched. Where both sides changed the
+    same field, `prefer` decides. Raises CannotRollBack (conflicts, losses), UsageError (nothing to roll back),
+    StillReferenced, OtherTableTouched, CannotUnseal, DatabaseBusy.
     """
     await database.check()
     async with database.writing() as connection:
@@ -85,8 +88,7 @@ async def rollback(
         on_step("locked")
         migration = await journal.active(connection)
         if migration is None:
-            msg = "there is no migration to roll back"
-            raise UsageError(msg)
+            raise UsageError("there is no migration to roll back")
         recreated = await _bring_back(connection, migration, sealer)
         on_step("tables")
         rolling = _Rolling(await Survey.open(connection), migration, sealer, prefer)
@@ -94,23 +96,23 @@ async def rollback(
         on_step("decided")
         if report.conflicts or (report.losses and not accept_losses):
             raise CannotRollBack(report)
+        await rolling.check()
         if dry_run:
             await connection.rollback()
             return report
-        await rolling.carry_out(on_step)
-        await _withdraw(connection, migration, report)
-        on_step("withdrawn")
+        async with others_unchanged(connection):
+            await rolling.write(on_step)
+            await _withdraw(connection, migration, report)
+            on_step("withdrawn")
     on_step("committed")
     return report
 
 
 async def _bring_back(connection: AsyncConnection, migration: journal.Migration, sealer: Sealer) -> tuple[str, ...]:
     """Make tables that are gone again, with the rows that were migrated."""
-    there = await connection.run_sync(lambda each: set(inspect(each).get_table_names()))
-    missing = tuple(name for name in (SERVERS, ASSIGNMENTS) if name not in there)
+    missing = await recreate(connection, migration.notes.get("columns", {}), migration.notes.get("defined", {}))
     if not missing:
         return ()
-    await recreate(connection, migration.notes.get("columns", {}))
     survey = await Survey.open(connection)
     for table in missing:
         async for batch in journal.entries(connection, migration.id, sealer):
@@ -138,7 +140,7 @@ class _Rolling:
         self._survey, self._migration, self._sealer = survey, migration, sealer
         self._prefer: Prefer | None = prefer
         self._store = ConfigStore(survey.connection, sealer)
-        self._carrier = Carrier(survey, sealer)
+        self._writer = LegacyWriter(survey, sealer)
         self._decisions: list[_Decision] = []
         self._untouched = 0
 
@@ -148,7 +150,7 @@ class _Rolling:
         losses: list[Loss] = []
         async for decision in self._every():
             merged = decision.merged
-            lost = self._carrier.losses(merged, decision.stored)
+            lost = self._writer.losses(merged, decision.stored)
             losses += [Loss(merged.server, what) for what in lost]
             left = {**merged.aside, **lost}
             if left:
@@ -214,12 +216,20 @@ class _Rolling:
         if batch:
             yield batch
 
-    async def carry_out(self, on_step: OnStep) -> None:
+    async def check(self) -> None:
+        """Refuse what rows of other tables depend on. Raises StillReferenced."""
+        for decision in self._decisions:
+            await self._writer.check(decision.merged, decision.legacy)
+        configs = await LegacyTable.describe(self._survey.connection, CONFIGS.name)
+        stay = Chosen("name", sorted(self._migration.present), negated=True)
+        await configs.refuse_deleting(self._survey.connection, stay)
+
+    async def write(self, on_step: OnStep) -> None:
         """Write what was decided: first what goes, so that names are free for what comes."""
         for action in ("delete", "write", "create"):
             for decision in self._decisions:
                 if decision.merged.action == action:
-                    await self._carrier.carry(decision.merged, decision.legacy, decision.stored)
+                    await self._writer.write(decision.merged, decision.legacy, decision.stored)
                     on_step(f"{action} {decision.merged.server}")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from matrix.configs.database import Database
 from matrix.configs.migration import journal
 from matrix.configs.migration.legacy import AGENTS, ASSIGNMENTS, BATCH, SERVERS, LegacyTable, RawRow
+from matrix.configs.migration.legacy_schema import definitions
 from matrix.configs.migration.mapping import Assignment, Mapped, Unmappable, to_config
 from matrix.configs.model import ServerConfig, canonical
 from matrix.configs.secrets import KEY_VARIABLE, Sealer, secrets_of
@@ -61,6 +62,8 @@ class MigrationPlan:
     problems: tuple[Problem, ...] = ()
     fingerprint: str = ""
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    defined: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Statements that make a table again: see `legacy_schema.definitions`."""
 
 
 class Survey:
@@ -149,8 +152,7 @@ async def survey(found: Survey, sealer: Sealer, exclude: Sequence[str]) -> Migra
         await judge.look_at(batch)
     unknown = set(exclude) - judge.excluded
     if unknown:
-        msg = f"--exclude {min(unknown)}: the legacy tables have no such server"
-        raise UsageError(msg)
+        raise UsageError(f"--exclude {min(unknown)}: the legacy tables have no such server")
     present = tuple([each.name async for each in store.stream_mcp_configs() if each.name not in done])
     return MigrationPlan(
         servers=judge.servers,
@@ -165,6 +167,7 @@ async def survey(found: Survey, sealer: Sealer, exclude: Sequence[str]) -> Migra
         problems=tuple(judge.problems),
         fingerprint=found.digest.hexdigest(),
         columns={name: table.types for name, table in found.tables.items()},
+        defined={name: await definitions(found.connection, name) for name in (SERVERS, ASSIGNMENTS)},
     )
 
 

@@ -1,1 +1,1 @@
-"""The staged rollout: which store serves an agent, and what is written to both meanwhile."""
+"""The staged rollout: which store an agent reads, and what is written to both meanwhile."""

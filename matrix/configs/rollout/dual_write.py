@@ -1,4 +1,4 @@
-"""Keeping the legacy tables in step: a change of the new store reaches them as long as an agent may go back there."""
+"""Dual write: a change of the new store is written to the legacy tables too, as long as an agent may go back there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from matrix.configs.database import has_legacy_tables
 from matrix.configs.migration import journal
-from matrix.configs.migration.legacy import SERVERS
-from matrix.configs.migration.legacy_writer import Carrier
+from matrix.configs.migration.legacy import SERVERS, ColumnGone
+from matrix.configs.migration.legacy_writer import LegacyWriter
 from matrix.configs.migration.merge import Facts, merge
+from matrix.configs.migration.other_tables import StillReferenced
 from matrix.configs.migration.survey import Candidate, Survey
 from matrix.configs.migration.verify import facts_of
 from matrix.configs.rollout.modes import Mode, modes
@@ -33,13 +34,14 @@ class OutOfStep(UsageError):
     """The legacy tables cannot take a change, and an agent that it concerns may still read them."""
 
 
-async def keep_legacy(
+async def write_legacy(
     connection: AsyncConnection, sealer: Sealer, before: StoredConfig | None, after: StoredConfig | None
 ) -> None:
-    """Bring a change (`before` is None: created; `after` is None: deleted) to the legacy tables, if it has to be there.
+    """Write a change (`before` None: created; `after` None: deleted) to the legacy tables too, if it has to be there.
 
     It has to unless every agent of the server, as it was and as it will be, is in mode `new`. Only what changed is
-    written. Raises NotMigrated; OutOfStep where the legacy tables say something else by now, or have no place for it.
+    written. The platform's own triggers see it as any change of its tables. Raises NotMigrated; OutOfStep where the
+    legacy tables say something else by now, have no place for it, or have rows of other tables that refer to it.
     """
     if not await connection.run_sync(has_legacy_tables):
         return
@@ -52,39 +54,43 @@ async def keep_legacy(
     changed = after or before
     if changed is None or concerned <= {Mode.NEW} or changed.name in migration.present:
         return
-    await _carry(await Survey.open(connection), sealer, changed.name, before, after)
+    await _write(await Survey.open(connection), sealer, changed.name, before, after)
 
 
-async def _carry(
+async def _write(
     survey: Survey, sealer: Sealer, name: str, before: StoredConfig | None, after: StoredConfig | None
 ) -> None:
     legacy = await _row(survey, name)
     if before is None and legacy is not None:
-        msg = f"the legacy tables have a server {name!r} already; `python -m matrix configs migrate` brings it here"
-        raise OutOfStep(msg)
+        raise OutOfStep(
+            f"the legacy tables have a server {name!r} already; `python -m matrix configs migrate` brings it here"
+        )
     merged = merge(name, _facts(before, sealer), _legacy_facts(legacy), _facts(after, sealer), None)
     if merged.conflicts:
-        msg = f"{merged.conflicts[0]}; make the two agree first (`python -m matrix configs verify` shows them)"
-        raise OutOfStep(msg)
-    carrier = Carrier(survey, sealer)
-    if lost := carrier.losses(merged, after):
-        msg = (
-            f"{name!r}: {_first(list(lost))}: the legacy tables have no place for it, and an agent may still read them"
+        raise OutOfStep(
+            f"{merged.conflicts[0]}; make the two agree first (`python -m matrix configs verify` shows them)"
         )
-        raise OutOfStep(f"{msg}; move the server's agents to `new` first")
-    if merged.action != "keep":
-        await carrier.carry(merged, legacy, after)
+    writer = LegacyWriter(survey, sealer)
+    if lost := writer.losses(merged, after):
+        raise OutOfStep(
+            f"{name!r}: {_first(list(lost))}: the legacy tables have no place for it, and an agent may still read them;"
+            " move the server's agents to `new` first"
+        )
+    if merged.action == "keep":
+        return
+    try:
+        await writer.write(merged, legacy, after)
+    except (StillReferenced, ColumnGone) as problem:
+        raise OutOfStep(f"{name!r} in the legacy tables: {problem}") from None
 
 
 async def _row(survey: Survey, name: str) -> Candidate | None:
     rows = await survey.tables[SERVERS].rows_where(survey.connection, "name", [name])
     if len(rows) > 1:
-        msg = f"the legacy tables have {len(rows)} servers {name!r}; mend that there first"
-        raise OutOfStep(msg)
+        raise OutOfStep(f"the legacy tables have {len(rows)} servers {name!r}; mend that there first")
     found = (await survey.mapped(rows))[0] if rows else None
     if found is not None and found.mapped is None:
-        msg = f"{name!r} cannot be read in the legacy tables any more ({found.problem}); mend it there first"
-        raise OutOfStep(msg)
+        raise OutOfStep(f"{name!r} cannot be read in the legacy tables any more ({found.problem}); mend it there first")
     return found
 
 

@@ -47,7 +47,7 @@ class Mode(StrEnum):
 
     @property
     def reads_legacy(self) -> bool:
-        """Whether the agent is still served from the legacy tables."""
+        """Whether the agent still reads the legacy tables."""
         return self in {Mode.LEGACY, Mode.SHADOW}
 
 
@@ -80,13 +80,6 @@ class Modes:
             return {self.default, *self.by_agent.values()}
         return {self.of(agent) for agent in agents}
 
-    def reading_legacy(self, agents: Sequence[str]) -> list[str]:
-        """Return those of a server's agents that are served from the legacy tables, `*` for all not named."""
-        concerned = {**self.by_agent, EVERY_AGENT: self.default} if EVERY_AGENT in agents else dict(self.by_agent)
-        named = {agent: self.of(agent) for agent in agents if agent != EVERY_AGENT}
-        wanted = {**concerned, **named} if EVERY_AGENT in agents else named
-        return sorted(agent for agent, mode in wanted.items() if mode.reads_legacy)
-
 
 async def modes(connection: AsyncConnection) -> Modes:
     """Read the modes in force."""
@@ -107,11 +100,11 @@ async def set_mode(connection: AsyncConnection, agent: str, mode: Mode, sealer: 
     has fallen behind: its servers have to say the same in both.
     """
     if not await connection.run_sync(has_legacy_tables):
-        msg = "there are no legacy tables: every agent reads the new store"
-        raise UsageError(msg)
+        raise UsageError("there are no legacy tables: every agent reads the new store")
     if await journal.active(connection) is None:
-        msg = "there was no migration yet: every agent reads the legacy tables (`python -m matrix configs migrate`)"
-        raise UsageError(msg)
+        raise UsageError(
+            "there was no migration yet: every agent reads the legacy tables (`python -m matrix configs migrate`)"
+        )
     await exclude_others(connection)
     known = await modes(connection)
     before = known.default if agent == EVERY_AGENT else known.of(agent)
@@ -133,11 +126,10 @@ async def _in_step(connection: AsyncConnection, agent: str, sealer: Sealer) -> N
     old = (await legacy_configs(survey, who)).configs
     behind = sorted(name for name in {*new, *old} if _fields(old.get(name), new.get(name), sealer))
     if behind:
-        msg = (
+        raise UsageError(
             f"the legacy tables have fallen behind ({_some(behind)}): "
-            "`python -m matrix configs rollback` carries them over, no single agent can go back"
+            "`python -m matrix configs rollback` writes to them what changed, no single agent can go back"
         )
-        raise UsageError(msg)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an agent is served, by the mode that it is in: the legacy tables, the new store, or both to compare them."""
+"""Read routing: an agent's servers from the store that its mode names; in shadow from both, to compare them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LOG = logging.getLogger("matrix.configs")
 
 
 @dataclass(frozen=True)
-class Served:
-    """An agent's servers, sorted by name, without `legacy`, secrets sealed where there is a key.
+class RoutedRead:
+    """What was read for an agent: its servers, sorted by name, without `legacy`, secrets sealed where there is a key.
 
     `problems` names the servers that the legacy tables assign to the agent, and that no config can be made of.
     """
@@ -33,7 +33,7 @@ class Served:
     problems: tuple[str, ...] = ()
 
 
-async def serve(database: Database, sealer: Sealer, agent: str, *, enabled_only: bool = True) -> Served:
+async def routed_read(database: Database, sealer: Sealer, agent: str, *, enabled_only: bool = True) -> RoutedRead:
     """Return an agent's servers from the store that its mode names.
 
     In `shadow` the new store is read as well: what differs is recorded, what fails is counted, and neither reaches
@@ -43,23 +43,22 @@ async def serve(database: Database, sealer: Sealer, agent: str, *, enabled_only:
         mode = (await modes(connection)).of(agent)
         if not mode.reads_legacy:
             found = await ConfigStore(connection).list_mcp_configs(agent, enabled_only=enabled_only, whole=False)
-            return Served(mode, tuple(each.config for each in found))
+            return RoutedRead(mode, tuple(each.config for each in found))
         old = await legacy_configs(await Survey.open(connection), agent, enabled_only=enabled_only)
         seen = await _compared(connection, sealer, agent, old.configs, enabled_only) if mode is Mode.SHADOW else None
     if seen is not None:
         await _remember(database, agent, seen)
     configs = tuple(_shown(each, sealer) for each in old.configs.values())
-    return Served(mode, configs, tuple(f"{each.name!r}: {each.problem}" for each in old.unreadable))
+    return RoutedRead(mode, configs, tuple(f"{each.name!r}: {each.problem}" for each in old.unreadable))
 
 
 async def agent_configs(database: Database, sealer: Sealer, agent: str) -> list[ServerConfig]:
     """Return the enabled servers of an agent. Raises MatrixError where one of them cannot be read."""
     await database.check()
-    served = await serve(database, sealer, agent)
-    if served.problems:
-        msg = f"the legacy tables give {agent!r} a server that cannot be read: {served.problems[0]}"
-        raise MatrixError(msg)
-    return list(served.configs)
+    read = await routed_read(database, sealer, agent)
+    if read.problems:
+        raise MatrixError(f"the legacy tables give {agent!r} a server that cannot be read: {read.problems[0]}")
+    return list(read.configs)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The store: one table of configs, checked alike on both databases, and the bookkeeping beside it."""
+"""The store: one table of configs, checked alike on both databases, and the bookkeeping beside it.
+
+Written out in full: what a migration did once must not change with the code.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-
-from matrix.configs.schema import Instant
 
 revision = "0001"
 down_revision = None
@@ -39,7 +40,7 @@ _AGENTS_OF = """
 
 def upgrade() -> None:
     """Make the tables."""
-    sqlite = op.get_bind().dialect.name == "sqlite"
+    sqlite = _sqlite()
     checks = _SQLITE_CHECKS if sqlite else _POSTGRESQL_CHECKS
     json = sa.JSON(none_as_null=True) if sqlite else postgresql.JSONB(none_as_null=True)
     op.create_table(
@@ -47,12 +48,21 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("name", sa.String(255, collation=None if sqlite else "C"), nullable=False, unique=True),
         sa.Column("config", json, nullable=False),
-        sa.Column("created_at", Instant, nullable=False),
-        sa.Column("updated_at", Instant, nullable=False),
+        sa.Column("created_at", _moment(), nullable=False),
+        sa.Column("updated_at", _moment(), nullable=False),
         *(sa.CheckConstraint(check, name=f"mcp_configs_{name}") for name, check in checks.items()),
     )
     (_sqlite_indexes if sqlite else _postgresql_indexes)()
     _bookkeeping(json)
+
+
+def _sqlite() -> bool:
+    return op.get_bind().dialect.name == "sqlite"
+
+
+def _moment() -> Any:
+    """A moment in UTC: ISO text with microseconds on SQLite, which has no such type."""
+    return sa.String(32) if _sqlite() else sa.DateTime(timezone=True)
 
 
 def _postgresql_indexes() -> None:
@@ -87,8 +97,8 @@ def _bookkeeping(json: Any) -> None:
         "mcp_migrations",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("started_at", Instant, nullable=False),
-        sa.Column("ended_at", Instant),
+        sa.Column("started_at", _moment(), nullable=False),
+        sa.Column("ended_at", _moment()),
         sa.Column("servers", sa.Integer, nullable=False),
         sa.Column("assignments", sa.Integer, nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False),
@@ -106,7 +116,7 @@ def _bookkeeping(json: Any) -> None:
         "mcp_rollout",
         sa.Column("agent", sa.String(255), primary_key=True),
         sa.Column("mode", sa.String(8), nullable=False),
-        sa.Column("updated_at", Instant, nullable=False),
+        sa.Column("updated_at", _moment(), nullable=False),
         sa.Column("reads", sa.Integer, nullable=False, server_default="0"),
         sa.Column("differing_reads", sa.Integer, nullable=False, server_default="0"),
         sa.Column("errors", sa.Integer, nullable=False, server_default="0"),
@@ -117,8 +127,8 @@ def _bookkeeping(json: Any) -> None:
         sa.Column("agent", sa.String(255), primary_key=True),
         sa.Column("server", sa.String(255), primary_key=True),
         sa.Column("field", sa.String(64), primary_key=True),
-        sa.Column("first_seen", Instant, nullable=False),
-        sa.Column("last_seen", Instant, nullable=False),
+        sa.Column("first_seen", _moment(), nullable=False),
+        sa.Column("last_seen", _moment(), nullable=False),
         sa.Column("times", sa.Integer, nullable=False),
     )
     op.create_table(
@@ -128,13 +138,13 @@ def _bookkeeping(json: Any) -> None:
         sa.Column("salt", sa.String(32), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("scopes", json, nullable=False),
-        sa.Column("created_at", Instant, nullable=False),
-        sa.Column("revoked_at", Instant),
+        sa.Column("created_at", _moment(), nullable=False),
+        sa.Column("revoked_at", _moment()),
     )
     op.create_table(
         "mcp_audit",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("at", Instant, nullable=False),
+        sa.Column("at", _moment(), nullable=False),
         sa.Column("who", sa.String(128), nullable=False),
         sa.Column("action", sa.String(16), nullable=False),
         sa.Column("server", sa.String(255), nullable=False),
@@ -147,7 +157,7 @@ def _bookkeeping(json: Any) -> None:
 
 def downgrade() -> None:
     """Drop the tables, and what is in them."""
-    if op.get_bind().dialect.name == "sqlite":
+    if _sqlite():
         op.drop_table("mcp_config_agents")
     for name in (
         "mcp_audit",
