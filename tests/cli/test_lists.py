@@ -16,12 +16,12 @@ from tests.samples import outcome
 def test_agents_are_listed_with_those_that_are_broken(project: Path, matrix: Matrix) -> None:
     (project / "agents").mkdir()
     (project / "agents" / "cli.toml").write_text('argv = ["no-such-program-anywhere"]\n')
-    (project / "agents" / "typo.toml").write_text('fabric = "a:b"\n')
+    (project / "agents" / "typo.toml").write_text('factry = "a:b"\n')
     code, out, err = matrix("list")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["control", "cli", "sofia", "stan", "typo"]
     assert "broken: the command 'no-such-program-anywhere' is not on PATH; install it, or correct" in out
-    assert "broken: fabric: unknown key (the nearest is 'factory'); correct `fabric` in" in out
+    assert "broken: factry: unknown key (the nearest is 'factory'); correct `factry` in" in out
 
 
 @pytest.mark.parametrize("what", ["agents", "servers", "capabilities"])
