@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_EXACT_PYPI = re.compile(r"[\w.-]+\s*(\[[^\]]*\])?\s*={2,3}\s*[\w.!+-]+\s*(;.*)?")
+_EXACT_PYPI = re.compile(r"[\w.-]++\s*+(?:\[[^\]]*+\]\s*+)?={2,3}\s*+[\w.!+-]++\s*+(?:;.*)?")
 _EXACT_NPM = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ARCHIVE = re.compile(r"\S+\.(whl|tgz|tar\.gz|zip)(#\S*)?", re.IGNORECASE)
 _COMMIT = re.compile(r"\S*[@#][0-9a-f]{40}(#\S*)?")

@@ -36,7 +36,7 @@ class Used:
             self.pattern.fullmatch(subject)
             self.pattern.match(subject)
         else:
-            self.pattern.sub("", subject)
+            self.pattern.sub(subject[:0], subject)
 
 
 def every_pattern() -> list[Used]:

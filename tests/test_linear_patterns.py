@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
@@ -86,13 +87,11 @@ def assert_linear(work: Callable[[str], object], word: Callable[[int], str], siz
 def test_a_pattern_is_linear(used: Used) -> None:
     for place, text in enumerate(hard_words(used.pattern, 8_000)):
         if seconds(used.read, text, 1) > QUICK:
-            assert_linear(
-                used.read, lambda size, place=place: _hard_word(used, size, place), [1_000, 4_000, 16_000, 64_000]
-            )
+            assert_linear(used.read, lambda size, place=place: _hard_word(used, size, place), [1_000, 4_000, 16_000])
 
 
 def _hard_word(used: Used, size: int, place: int) -> str:
-    return list(hard_words(used.pattern, size))[place]
+    return next(islice(hard_words(used.pattern, size), place, None))
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -124,7 +123,7 @@ def test_a_pattern_is_linear_up_to_ten_megabytes(used: Used) -> None:
 def test_a_quadratic_pattern_is_found_to_be_one() -> None:
     vice = Used("here", re.compile(r"[a-z]+://"), anchored=False)
     with pytest.raises(AssertionError, match="of CPU"):
-        assert_linear(vice.read, WORDS["one letter"], [1_000, 4_000, 16_000, 64_000])
+        assert_linear(vice.read, WORDS["one letter"], [1_000, 4_000, 16_000])
 
 
 def test_patterns_are_found_in_modules_tuples_dictionaries_and_calls() -> None:

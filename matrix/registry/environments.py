@@ -245,8 +245,8 @@ _NPM_CAUSES = (
 
 
 _NODE_REFUSED = re.compile(r"Not compatible with your version of node/npm: (\S+)")
-_NODE_NEEDED = re.compile(r'Required: \{[^{}]*?"node": ?"([^"]+)"')
-_NODE_HERE = re.compile(r'Actual: \{[^{}]*?"node": ?"([^"]+)"')
+_NODE_NEEDED = re.compile(r'Required: {1,8}\{[^{}]*?"node": ?"([^"]+)"')
+_NODE_HERE = re.compile(r'Actual: {1,8}\{[^{}]*?"node": ?"([^"]+)"')
 _PREFIX = re.compile(r"^\W*(?:(?:npm )?(?:error|err!)|cause)\b:?\s*", re.IGNORECASE)
 _ADDRESS = re.compile(r"\(?[`'\"]?\b\w++://[^\s`'\")]+[`'\"]?\)?")
 _ASIDE = re.compile(r"a complete log|code |hint|warning|\[notice", re.IGNORECASE)
