@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from matrix.encodings import Span, spellings
 from matrix.secret_detector import (
     MASK,
     UNCERTAIN,
@@ -21,6 +20,7 @@ from matrix.secret_detector import (
     replaced,
     spans,
 )
+from matrix.secret_detector.encodings import Span, spellings
 
 LEAST_SECRET = 4
 _CUT = 8

@@ -32,6 +32,6 @@ def needs(extra: Extra) -> Generator[None]:
         yield
     except ImportError as problem:
         package = (problem.name or "").partition(".")[0]
-        if package in {"matrix", "mcp_stubs"}:
+        if package == "matrix":
             raise
         raise MissingExtra(extra, package or None) from None

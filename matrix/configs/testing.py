@@ -14,7 +14,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -129,8 +128,9 @@ def matrix_database_server(
     """What makes the databases of one kind, for the whole session."""
     try:
         with needs("testing"):
-            for package in ("sqlalchemy", "alembic", "psycopg"):
-                import_module(package)
+            import alembic  # noqa: F401, PLC0415
+            import psycopg  # noqa: F401, PLC0415
+            import sqlalchemy  # noqa: F401, PLC0415
     except MissingExtra as problem:
         pytest.fail(str(problem), pytrace=False)
     folder = tmp_path_factory.mktemp("matrix-databases")

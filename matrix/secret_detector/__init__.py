@@ -1,6 +1,6 @@
 """What looks like a secret: one definition for evidence, reasons, logs and the config store.
 
-A secret is known by its form (`secret_forms`), by the name of what holds it (`secret_names`), or by its place: in a
+A secret is known by its form (`forms`), by the name of what holds it (`names`), or by its place: in a
 URL, after an option. Each is found as well where it is percent-encoded, escaped as in JSON, or within base64. Every
 search costs in proportion to the text's length, whatever the text is (`tests/test_linear_patterns.py`).
 """
@@ -10,10 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from matrix.encodings import Span, base64_texts, without_backslashes, without_percents
-from matrix.secret_forms import forms
-from matrix.secret_names import UNCERTAIN, is_secret_name
-from matrix.secret_places import MASK, REFERENCE, after_names, after_options, in_parameters, in_urls, is_reference
+from matrix.secret_detector.encodings import Span, base64_texts, without_backslashes, without_percents
+from matrix.secret_detector.forms import forms
+from matrix.secret_detector.names import UNCERTAIN, is_secret_name
+from matrix.secret_detector.places import (
+    MASK,
+    REFERENCE,
+    after_names,
+    after_options,
+    in_parameters,
+    in_urls,
+    is_reference,
+)
 
 __all__ = [
     "MASK",

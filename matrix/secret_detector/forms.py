@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from matrix.encodings import Span, from_base64
-from matrix.secret_names import words
+from matrix.secret_detector.encodings import Span, from_base64
+from matrix.secret_detector.names import words
 
 # Each alternative begins at a word's start and only grows from there: no search costs more than the text's length.
 _ISSUED = re.compile(

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from matrix.encodings import Span
-from matrix.secret_names import UNCERTAIN, is_secret_name, is_secret_parameter, words
+from matrix.secret_detector.encodings import Span
+from matrix.secret_detector.names import UNCERTAIN, is_secret_name, is_secret_parameter, words
 
 MASK = "•••"
 REFERENCE = re.compile(r"\$\{[^${}]+\}")
