@@ -5,79 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
 from matrix.lab.servers import bridge
-from matrix.lab.servers.spec import ServerSpec
-from matrix.lab.trace import Trace
-from matrix.model import STATEFUL, Transport
-from matrix.sources import StdioServer
-from tests.lab.bench import HANG, Attached, alive, attached, bridging, python, started, tools_call
+from tests.lab.bench import alive, attached, bridging, python, started, tools_call
+from tests.lab.servers.children import DEAF, LINE, SERVER, child, child_pid, ends, private
 
 pytestmark = pytest.mark.anyio
 
-LINE = "x" * 2_000_000
-SERVER = """
-import json, os, sys
-print("ready", os.getpid(), file=sys.stderr, flush=True)
-for line in sys.stdin:
-    message = json.loads(line)
-    if message["method"] == "exit":
-        sys.exit(message["code"])
-    if message["method"] == "die":
-        os.kill(os.getpid(), message["signal"])
-    print(json.dumps({"id": message["id"], "result": message}), flush=True)
-print("seen the end", file=sys.stderr, flush=True)
-"""
-"""A server that answers with what it was asked, tells its process id, and ends on request, or with its stdin."""
-DEAF = """
-import os, signal, sys
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("ready", os.getpid(), file=sys.stderr, flush=True)
-while True:
-    signal.pause()
-"""
-"""A server that ends neither with its stdin nor when it is asked to."""
+both_ways = pytest.mark.parametrize("attach", [child, private])
+"""A server that the bridge starts by itself, and one that it starts on the lab's word."""
+
 BRIDGE = [sys.executable, "-I", "-S", "-E", bridge.__file__]
-
-
-@contextlib.asynccontextmanager
-async def child(lab, folder, *argv, key="c0"):
-    """Attach a real stdio server of this command line."""
-    trace = Trace()
-    server = StdioServer(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder))
-    entries = await lab.call(lab.open(key, trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
-    try:
-        yield Attached(lab, trace, entries)
-    finally:
-        await lab.call(lab.close(key))
-
-
-async def child_pid(line):
-    """Read the first line of stderr, which tells the process id of the child."""
-    ready = await asyncio.wait_for(line.process.stderr.readline(), HANG)
-    return int(ready.split()[1])
-
-
-async def ends(pid):
-    """Whether a process that is not ours to wait for ends."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, gone.set)
-    try:
-        await asyncio.wait_for(gone.wait(), HANG)
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-    return not alive(pid)
 
 
 @contextlib.asynccontextmanager
@@ -173,8 +115,9 @@ async def test_a_bridge_exits_with_the_code_that_the_lab_says(tmp_path, code):
         writer.close()
 
 
-async def test_a_child_is_served_and_every_line_of_it_recorded(lab, tmp_path):
-    async with child(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
+@both_ways
+async def test_a_child_is_served_and_every_line_of_it_recorded(lab, tmp_path, attach):
+    async with attach(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
         await line.send({"id": 1, "method": "ask"})
         assert await line.read() == {"id": 1, "result": {"id": 1, "method": "ask"}}
@@ -204,6 +147,7 @@ async def test_a_child_passes_lines_of_two_megabytes(lab, tmp_path):
     assert [each.direction for each in cell.trace.frames] == ["in", "out"]
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("message", "code", "recorded"),
     [
@@ -212,8 +156,8 @@ async def test_a_child_passes_lines_of_two_megabytes(lab, tmp_path):
         ({"method": "die", "signal": 9}, 137, "-9"),
     ],
 )
-async def test_a_bridge_exits_as_its_child_does(lab, tmp_path, message, code, recorded):
-    async with child(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
+async def test_a_bridge_exits_as_its_child_does(lab, tmp_path, attach, message, code, recorded):
+    async with attach(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         await line.send(message)
         assert await line.gone() == code
         assert await cell.ended()
@@ -238,8 +182,9 @@ async def test_a_child_does_not_survive_a_bridge_that_is_killed(lab, tmp_path):
         assert await cell.ended()
 
 
-async def test_closing_a_cell_ends_the_children_that_an_agent_left_behind(lab, tmp_path):
-    async with child(lab, tmp_path, *python(DEAF)) as cell, bridging(cell.entries["child"]) as line:
+@both_ways
+async def test_closing_a_cell_ends_the_children_that_an_agent_left_behind(lab, tmp_path, attach):
+    async with attach(lab, tmp_path, *python(DEAF)) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
         await lab.call(lab.close("c0"))
         await line.gone()

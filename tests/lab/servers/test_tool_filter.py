@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-from pathlib import Path
 
 import pytest
 from mcp import MCPError
@@ -19,35 +16,10 @@ from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, STATELESS, Transport
 from matrix.sources import HttpServer, StdioServer
 from matrix.tool_filter import ToolFilter
-from tests.lab.bench import Attached, alive, bridging, connected
-from tests.lab.servers.test_bridge import DEAF, LINE, SERVER, child_pid, ends, python
+from tests.lab.bench import bridging, connected, python
+from tests.lab.servers.children import LINE, child_pid, ends, private
 
 pytestmark = pytest.mark.anyio
-
-
-@contextlib.asynccontextmanager
-async def private(lab, folder, *argv, tools=None):
-    """Attach a stdio server that the lab has started for itself."""
-    trace = Trace()
-    env = {"PATH": os.environ["PATH"], "KEPT": "yes"}
-    server = StdioServer(tuple(argv or python(SERVER)), env, Path(folder), private=True, tools=tools)
-    entries = await lab.call(lab.open("c0", trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
-    try:
-        yield Attached(lab, trace, entries)
-    finally:
-        await lab.call(lab.close("c0"))
-
-
-async def test_a_private_server_is_served_and_every_line_of_it_recorded(lab, tmp_path):
-    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
-        pid = await child_pid(line)
-        await line.send({"id": 1, "method": "ask"})
-        assert await line.read() == {"id": 1, "result": {"id": 1, "method": "ask"}}
-        assert await line.end() == (0, b"", b"seen the end\n")
-        assert await cell.ended()
-    assert [(each.direction, each.message["id"]) for each in cell.trace.frames] == [("in", 1), ("out", 1)]
-    assert [each.detail for each in cell.happened("stderr")] == [f"ready {pid}", "seen the end"]
-    assert cell.happened("ended")[0].detail == "0"
 
 
 async def test_of_a_private_server_the_agent_learns_neither_command_nor_environment(lab, tmp_path):
@@ -69,18 +41,6 @@ async def test_a_private_server_passes_lines_of_two_megabytes_both_ways_at_once(
         assert (await line.end())[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("message", "code", "recorded"),
-    [({"method": "exit", "code": 7}, 7, "7"), ({"method": "die", "signal": 9}, 137, "-9")],
-)
-async def test_a_bridge_exits_as_its_private_server_does(lab, tmp_path, message, code, recorded):
-    async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
-        await line.send(message)
-        assert await line.gone() == code
-        assert await cell.ended()
-    assert cell.happened("ended")[0].detail == recorded
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_private_server_does_not_survive_its_bridge(lab, tmp_path, number):
     async with private(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
@@ -89,14 +49,6 @@ async def test_a_private_server_does_not_survive_its_bridge(lab, tmp_path, numbe
         await line.gone()
         assert await cell.ended()
         assert await ends(pid)
-
-
-async def test_closing_a_cell_ends_a_private_server_that_is_deaf(lab, tmp_path):
-    async with private(lab, tmp_path, *python(DEAF)) as cell, bridging(cell.entries["child"]) as line:
-        pid = await child_pid(line)
-        await lab.call(lab.close("c0"))
-        await line.gone()
-        assert not alive(pid)
 
 
 async def test_a_server_that_cannot_be_started_or_says_nothing_is_at_fault_itself(lab, tmp_path):

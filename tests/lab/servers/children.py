@@ -1,0 +1,84 @@
+"""Real stdio servers behind a bridge: started by the bridge itself, or, where they are private, on the lab's word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from matrix.lab.servers.spec import ServerSpec
+from matrix.lab.trace import Trace
+from matrix.model import STATEFUL, Transport
+from matrix.sources import StdioServer
+from tests.lab.bench import HANG, Attached, alive, python
+
+LINE = "x" * 2_000_000
+SERVER = """
+import json, os, sys
+print("ready", os.getpid(), file=sys.stderr, flush=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "exit":
+        sys.exit(message["code"])
+    if message["method"] == "die":
+        os.kill(os.getpid(), message["signal"])
+    print(json.dumps({"id": message["id"], "result": message}), flush=True)
+print("seen the end", file=sys.stderr, flush=True)
+"""
+"""A server that answers with what it was asked, tells its process id, and ends on request, or with its stdin."""
+DEAF = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", os.getpid(), file=sys.stderr, flush=True)
+while True:
+    signal.pause()
+"""
+"""A server that ends neither with its stdin nor when it is asked to."""
+
+
+@contextlib.asynccontextmanager
+async def child(lab, folder, *argv, key="c0"):
+    """Attach a real stdio server of this command line."""
+    trace = Trace()
+    server = StdioServer(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder))
+    entries = await lab.call(lab.open(key, trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
+    try:
+        yield Attached(lab, trace, entries)
+    finally:
+        await lab.call(lab.close(key))
+
+
+async def child_pid(line):
+    """Read the first line of stderr, which tells the process id of the child."""
+    ready = await asyncio.wait_for(line.process.stderr.readline(), HANG)
+    return int(ready.split()[1])
+
+
+async def ends(pid):
+    """Whether a process that is not ours to wait for ends."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, gone.set)
+    try:
+        await asyncio.wait_for(gone.wait(), HANG)
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return not alive(pid)
+
+
+@contextlib.asynccontextmanager
+async def private(lab, folder, *argv, tools=None):
+    """Attach a stdio server that the lab has started for itself."""
+    trace = Trace()
+    env = {"PATH": os.environ["PATH"], "KEPT": "yes"}
+    server = StdioServer(tuple(argv or python(SERVER)), env, Path(folder), private=True, tools=tools)
+    entries = await lab.call(lab.open("c0", trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
+    try:
+        yield Attached(lab, trace, entries)
+    finally:
+        await lab.call(lab.close("c0"))
