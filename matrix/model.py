@@ -72,16 +72,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Probe:
-    """A call of a real server's tool whose answer is known: the result's text has to contain `contains`."""
+    """A call of a tool whose answer is known: the result's text has to contain `contains`.
 
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: str
-
-
-@dataclass(frozen=True)
-class NativeProbe:
-    """One of the agent's own tools, called beside its MCP tools; the result has to contain `contains`."""
+    The tool is one of a real server, or, as a row's `native`, one of the agent's own.
+    """
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -133,7 +127,7 @@ class Agent:
     folder: str | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     live_keys: tuple[str, ...] = ()
-    native: NativeProbe | None = None
+    native: Probe | None = None
     unsupported: frozenset[str] = frozenset()
     problem: Problem | None = None
 

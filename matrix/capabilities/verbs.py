@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from matrix.lab.records import ModelExchange, OfferedTool, ShownResult
 from matrix.lab.script import Turn
 from matrix.lab.trace import Trace
-from matrix.model import NativeProbe, Probe
+from matrix.model import Probe
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class CellVerbs(Asking, Protocol):
         ...
 
     @property
-    def native(self) -> NativeProbe | None:
+    def native(self) -> Probe | None:
         """One of the agent's own tools, as its row declares it."""
         ...
 

@@ -6,7 +6,8 @@ a thread, and long lists are read in portions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,12 +125,7 @@ class ConfigService:
 
         Raises UnknownServer, Changed, and whatever `create` raises.
         """
-        _writer(caller)
-        async with self.database.writing() as connection:
-            await join_others(connection)
-            store = ConfigStore(connection, self._sealer)
-            before = await self._seen(store, caller, name, lock=True)
-            _owner(caller, before.config)
+        async with self._changing(caller, name) as (connection, store, before):
             config = await to_thread.run_sync(self._read, data, before.config)
             if config.name != name:
                 raise InvalidConfig(name, "name", "cannot be changed; delete the server, and create it anew")
@@ -140,12 +136,7 @@ class ConfigService:
 
     async def delete(self, caller: Caller, name: str, if_match: Sequence[str] | None) -> None:
         """Remove a config. Raises UnknownServer, Changed, Forbidden, NotMigrated, OutOfStep."""
-        _writer(caller)
-        async with self.database.writing() as connection:
-            await join_others(connection)
-            store = ConfigStore(connection, self._sealer)
-            before = await self._seen(store, caller, name, lock=True)
-            _owner(caller, before.config)
+        async with self._changing(caller, name) as (connection, store, before):
             await store.delete_mcp_config(name, if_match=if_match)
             await self._settle(connection, caller, before, None)
 
@@ -174,6 +165,19 @@ class ConfigService:
         """Make sure that the store can be read. Raises MatrixError."""
         async with self.database.reading() as connection:
             await connection.execute(select(CONFIGS.c.id).limit(1))
+
+    @asynccontextmanager
+    async def _changing(
+        self, caller: Caller, name: str
+    ) -> AsyncGenerator[tuple[AsyncConnection, ConfigStore, StoredConfig]]:
+        """Give a transaction in which a config that is the caller's to change is locked, and the config as it is."""
+        _writer(caller)
+        async with self.database.writing() as connection:
+            await join_others(connection)
+            store = ConfigStore(connection, self._sealer)
+            before = await self._seen(store, caller, name, lock=True)
+            _owner(caller, before.config)
+            yield connection, store, before
 
     async def _seen(self, store: ConfigStore, caller: Caller, name: str, *, lock: bool = False) -> StoredConfig:
         found = await store.get_mcp_config(name, lock=lock)

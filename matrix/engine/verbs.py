@@ -20,7 +20,7 @@ from matrix.lab.records import OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
-from matrix.model import Agent, Capability, Cell, NativeProbe, Probe
+from matrix.model import Agent, Capability, Cell, Probe
 
 T = TypeVar("T")
 _SHOWN_TOOLS = 8
@@ -76,7 +76,7 @@ class Verbs:
         return self._setting.headers
 
     @property
-    def native(self) -> NativeProbe | None:
+    def native(self) -> Probe | None:
         """One of the agent's own tools."""
         return self._setting.agent.native
 

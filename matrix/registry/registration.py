@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from matrix.errors import ConfigurationError
-from matrix.model import CONTROL, Agent, Command, EnvironmentSpec, NativeProbe, Problem
+from matrix.model import CONTROL, Agent, Command, EnvironmentSpec, Probe, Problem
 from matrix.origin import Registration
 from matrix.placeholders import placeholders, unknown_placeholder
 from matrix.toml_file import first_fault, read_toml
@@ -169,7 +169,7 @@ def from_mapping(data: Mapping[str, Any], name: str, registration: Registration,
         folder=None if folder is None else str(folder),
         env=row.env,
         live_keys=row.live_keys,
-        native=None if row.native is None else NativeProbe(**row.native.model_dump()),
+        native=None if row.native is None else Probe(**row.native.model_dump()),
         unsupported=frozenset(row.unsupported),
         problem=None if command is None else _missing_command(command, registration, folder),
     )

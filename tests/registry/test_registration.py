@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from matrix.environment_spec import EnvironmentSpec
-from matrix.model import Agent, NativeProbe
+from matrix.model import Agent, Probe
 from matrix.origin import Registration, RegistrationKind
 from matrix.registry.registration import from_import_string, from_mapping, from_toml, with_valid_name
 from matrix.report.catalogue import agent_row
@@ -75,7 +75,7 @@ def test_a_row_with_a_factory_keeps_everything_that_it_declares(tmp_path: Path) 
         folder=str(tmp_path / "project"),
         env={"SHOP_KEY": "test"},
         live_keys=("SHOP_KEY",),
-        native=NativeProbe("price", {"of": "tea"}, "3"),
+        native=Probe("price", {"of": "tea"}, "3"),
         unsupported=frozenset({"client.sampling"}),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matrix.adapters.control import OWN_ANSWER, OWN_TOOL
-from matrix.model import Agent, Capability, Cell, NativeProbe
+from matrix.model import Agent, Capability, Cell, Probe
 from tests.saboteurs.honest import Honest
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ class Saboteur:
 
 def registered(target: str, name: str, folder: Path) -> Agent:
     """Return a row for an agent like the honest one."""
-    native = NativeProbe(str(OWN_TOOL["name"]), {}, OWN_ANSWER)
+    native = Probe(str(OWN_TOOL["name"]), {}, OWN_ANSWER)
     return Agent(name, "a test", target=target, folder=str(folder), native=native)
