@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from matrix.configs.assigned import Assigned, Resolved, Resolver, read_assigned
+from matrix.configs.extras import needs
 from matrix.errors import ServerFault, UsageError
 from matrix.model import ANY_REVISION, Cell, Probe, Server, ServerKind, Transport
 from matrix.outcome import ConfigsHeader, RunHeader
@@ -27,7 +28,8 @@ def reader(url: str, policy: Path | None) -> SourceReader:
     """Return what reads the servers that a store assigns to agents; `policy` replaces parts of the default one."""
 
     def read(agents: Sequence[str], note: Callable[[str], None]) -> ConfigStore:
-        assigned = read_assigned(url, agents, policy)
+        with needs("configs"):
+            assigned = read_assigned(url, agents, policy)
         if not assigned.servers:
             raise UsageError(
                 f"{assigned.shown} has no enabled server for {', '.join(agents)}; "
