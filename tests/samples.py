@@ -25,7 +25,12 @@ A_TEST = Registration(RegistrationKind.FOLDER, "a test")
 
 
 def agent(name: str, **more: Any) -> Agent:
-    return Agent(name=name, registration=A_TEST, target=f"{name}:create_agent", **more)
+    return Agent(
+        name=name,
+        registration=Registration(RegistrationKind.FOLDER, f"a test's {name}"),
+        target=f"{name}:create_agent",
+        **more,
+    )
 
 
 def stub(name: str, **more: Any) -> Server:

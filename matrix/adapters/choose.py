@@ -56,12 +56,16 @@ def takes_its_model_from_the_task(agent: Agent) -> bool:
 
 
 def takes_a_task(target: object) -> bool:
-    """Whether it is a callable with one required parameter, and so takes a task; a factory has none."""
+    """Whether it is a callable with one required parameter, and so takes a task; a factory has none. Raises Broken."""
     if not callable(target) or type(target).__module__.startswith("pydantic_ai"):
         return False
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError as problem:
+        raise Broken(str(problem), "wrap it in a function that takes a task") from problem
     required = [
         name
-        for name, each in inspect.signature(target).parameters.items()
+        for name, each in parameters.items()
         if each.default is each.empty and each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
     ]
     return len(required) == 1 and required[0] != "mcp_servers"

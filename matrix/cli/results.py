@@ -81,14 +81,15 @@ def diff(old: Path, new: Path) -> int:
 @click.option("--output", type=FOLDER, default=OUTPUT, show_default=True)
 def merge(files: tuple[Path, ...], output: Path) -> int:
     """Join the FILES of shards into one matrix."""
-    from matrix.report import terminal  # noqa: PLC0415
+    from matrix.report import markdown, terminal  # noqa: PLC0415
     from matrix.results.continuing import merged  # noqa: PLC0415
     from matrix.results.judgement import exit_code  # noqa: PLC0415
     from matrix.results.reading import read_matrix  # noqa: PLC0415
-    from matrix.results.writing import write_merged  # noqa: PLC0415
+    from matrix.results.writing import write_merged, write_page  # noqa: PLC0415
 
     matrix = merged([(str(path), read_matrix(path)) for path in files])
     write_merged(matrix, files, output)
+    write_page(output, markdown.render(matrix))
     console().print(terminal.render(matrix, output=str(output)), crop=False)
     return exit_code(matrix)
 

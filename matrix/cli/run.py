@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -99,10 +100,14 @@ def run(
             program(),
             Path.cwd(),
             None if output == OUTPUT else output,
-            ("--live",) if live else (),
+            (
+                *(("--repeat", str(repeat)) if repeat > 1 else ()),
+                *(("--baseline", str(baseline.absolute())) if baseline is not None else ()),
+                *(("--live",) if live else ()),
+            ),
         ),
     )
-    return _run_and_report(request)
+    return _run_and_report(request, output if directory is None else output.absolute())
 
 
 def program() -> tuple[str, ...]:
@@ -130,7 +135,7 @@ def _stored(url: str, policy: Path | None) -> SourceReader:
     return reader(url, policy)
 
 
-def _run_and_report(request: Request) -> int:
+def _run_and_report(request: Request, output: Path) -> int:
     from matrix.engine.run import run as run_matrix  # noqa: PLC0415
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
     from matrix.results.judgement import INTERRUPTED  # noqa: PLC0415
@@ -152,6 +157,8 @@ def _run_and_report(request: Request) -> int:
     write_page(request.output, markdown.render(result.whole))
     elsewhere = len(result.whole.outcomes) - len(result.matrix.outcomes)
     with contextlib.suppress(SystemExit):
-        table = terminal.render(result.matrix, result.stale, output=str(request.output), elsewhere=elsewhere)
+        table = terminal.render(
+            result.matrix, result.stale, output=str(output), program=shlex.join(program()), elsewhere=elsewhere
+        )
         shown.print(table, crop=False)
     return result.exit_code

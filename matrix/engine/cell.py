@@ -63,7 +63,10 @@ class Execution:
         self._verbs: Verbs | None = None
 
     async def judge(self) -> Judged:
-        """Return the verdict; teardown comes after it and never changes it."""
+        """Return the verdict.
+
+        Teardown comes after it, and changes a red one only where it shows that the fault was ours or the server's.
+        """
         deadline = self._capability.deadline
         work = asyncio.ensure_future(self._put_question())
         try:

@@ -34,6 +34,8 @@ class AgentQueue:
     """Cells to be asked with no other in flight: each was, when a worker was lost with several."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict[str, list[Attempt]])
     worker: WorkerProcess | None = None
+    asked_alone: str = ""
+    """The cell that was asked alone last."""
     ended_alone: int = 0
     """How many cells in a row, each asked alone, have ended the worker."""
 
@@ -50,8 +52,14 @@ class AgentQueue:
     def next(self) -> Cell | None:
         """Take the next cell that may be asked now, if there is one: one at a time where it has to be alone."""
         in_flight = {} if self.worker is None else self.worker.in_flight
+        if self.asked_alone in in_flight:
+            return None
         if self.alone:
-            return None if in_flight else self.alone.popleft()
+            if in_flight:
+                return None
+            cell = self.alone.popleft()
+            self.asked_alone = cell.id
+            return cell
         at_once = CELLS_PER_WORKER if self.agent.command is None else CELLS_PER_COMMAND
         if len(in_flight) >= at_once:
             return None
@@ -80,7 +88,8 @@ def combined(attempts: Sequence[Attempt]) -> Attempt:
     attempt that decides: the first that was errored, else the first that was not passed.
     """
     verdicts = tuple(each.outcome.verdict for each in attempts)
-    duration = sum(each.outcome.duration or 0.0 for each in attempts)
+    measured = [each.outcome.duration for each in attempts if each.outcome.duration is not None]
+    duration = sum(measured) if measured else None
     errored = [number for number, verdict in enumerate(verdicts) if verdict is Verdict.ERRORED]
     red = [number for number, verdict in enumerate(verdicts) if verdict is not Verdict.PASSED]
     number = [*errored, *red, 0][0]
@@ -92,5 +101,7 @@ def combined(attempts: Sequence[Attempt]) -> Attempt:
         reason = f"attempt {number + 1} of {len(verdicts)}: {outcome.reason}"
         return Attempt(replace(outcome, reason=reason), decisive.evidence)
     passed = verdicts.count(Verdict.PASSED)
+    if all(verdict.is_agents_fault for verdict in verdicts):
+        return Attempt(outcome, decisive.evidence)  # it never passed: how it failed the first time is what is told
     reason = f"passed {passed} of {len(verdicts)} times; otherwise: {outcome.reason}"
     return Attempt(replace(outcome, verdict=Verdict.FLAKY, reason=reason, blamed_on=Blame.AGENT), decisive.evidence)

@@ -11,7 +11,7 @@ from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Wish, prepare
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
-from matrix.model import Agent, Plan
+from matrix.model import Cell, Plan
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
@@ -77,7 +77,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
     reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
     with ResultsWriter(request.output, kept.header, kept.outcomes) as results:
         todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
-        settling = Settling(request, kept, results, {each.name: each for each in plan.agents}, reproduction)
+        settling = Settling(request, plan, kept, results, reproduction)
         events = LocalEngine(todo, options).run()
         interrupted = False
         try:
@@ -97,18 +97,23 @@ class Settling:
     def __init__(
         self,
         request: Request,
+        plan: Plan,
         kept: Kept,
         results: ResultsWriter,
-        agents: dict[str, Agent],
         reproduction: Reproduction,
     ) -> None:
         self._results = results
-        self._agents = agents
+        self._agents = {each.name: each for each in plan.agents}
+        self._together = {each.id for each in plan.capabilities if each.together}
         self._reproduction = reproduction
         self._run = kept.header.run
         self._judgement = Judgement(request.baseline or ())
         self.outcomes: dict[str, Outcome] = {}
         self._written = {each.cell.id: each for each in kept.done}
+        planned = {each.cell for each in plan.cells}
+        for outcome in kept.outcomes:
+            if outcome.cell not in planned:
+                self._judgement.remember(outcome)
         for outcome in kept.done:
             self._note(outcome)
 
@@ -121,13 +126,20 @@ class Settling:
         outcome = replace(
             event.outcome,
             run=self._run,
-            command=self._reproduction.command(cell.id, self._agents[cell.agent].registration.arguments),
+            command=self._command(cell),
             evidence=self._results.keep(cell, event.evidence),
         )
         own, *others = self._note(outcome)
         tell(Finished(own))
         for each in others:
             tell(Revised(each))
+
+    def _command(self, cell: Cell) -> tuple[str, ...]:
+        """Return what puts a cell's question again: where all agents are asked together, that is to all of them."""
+        if cell.capability not in self._together:
+            return self._reproduction.command(cell.id, self._agents[cell.agent].registration.arguments)
+        given = [word for each in self._agents.values() for word in each.registration.arguments]
+        return self._reproduction.command(f"*::{cell.column}", [*given, "--agent", "*"] if given else ())
 
     def _note(self, outcome: Outcome) -> tuple[Outcome, ...]:
         settled = self._judgement.settle(outcome)
@@ -162,7 +174,11 @@ def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome],
     everything = {**{each.cell.id: each for each in kept.outcomes}, **asked}
     complete = not interrupted and len(everything) >= kept.header.planned
     whole = Matrix(kept.header, tuple(everything.values()), complete).in_order()
-    mine = replace(whole.of(asked), header=replace(kept.header, planned=len(plan.cells)), complete=not interrupted)
+    mine = replace(
+        whole.of(each.cell.id for each in plan.cells if each.cell.id in asked),
+        header=replace(kept.header, planned=len(plan.cells)),
+        complete=not interrupted,
+    )
     if interrupted:
         return RunResult(mine, whole, INTERRUPTED, interrupted=True)
     if complete:

@@ -29,7 +29,8 @@ from matrix.lab.model.protocols.base import WireResponse
 from matrix.lab.model.transport import intercepted
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
-from matrix.model import Capability, Cell, Probe, Transport
+from matrix.model import Capability, Cell, Probe, Transport, Verdict
+from matrix.outcome import Outcome
 from matrix.plan import server_labels
 from matrix.processes import end_marked, mark
 from matrix.registry.importing import Broken
@@ -120,9 +121,12 @@ class Worker:
 
     async def _one(self, ask: Ask) -> None:
         capability = replace(self._capabilities[ask.cell.capability], deadline=ask.deadline)
-        outcome, evidence = await execute(
-            ask.cell, capability, replace(self._setting, group_size=ask.group_size), ask.number
-        )
+        setting = replace(self._setting, group_size=ask.group_size)
+        try:
+            outcome, evidence = await execute(ask.cell, capability, setting, ask.number)
+        except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
+            reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
+            outcome, evidence = Outcome(ask.cell, Verdict.ERRORED, reason, attempts=(Verdict.ERRORED,)), None
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 

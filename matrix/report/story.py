@@ -16,7 +16,8 @@ LINE = 160
 def tell(outcome: Outcome, evidence: Mapping[str, Any] | None) -> str:
     """Return a cell's story as plain text: what was seen, from its evidence, and what it counts for."""
     if evidence is None:
-        return "\n".join([outcome.cell.id, "", *_verdict(outcome), "No evidence: it was not asked."])
+        again = f"again: {outcome.reproduce}"
+        return "\n".join([outcome.cell.id, "", *_verdict(outcome), "No evidence of it was kept.", again])
     server: Mapping[str, Any] = evidence["server"]
     told: list[tuple[float, int, str]] = []
     told += _model(evidence["model"])

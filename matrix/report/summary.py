@@ -121,7 +121,8 @@ def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:
         for each in matrix.outcomes
         if each.cell.agent == outcome.cell.agent and each.blamed_on is not Blame.CONTROL
     ]
-    return len(mine) > 1 and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
+    several = len({each.cell.capability for each in mine}) > 1
+    return several and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
 
 
 def _rank(each: News) -> tuple[int, int, int, str, str]:

@@ -25,10 +25,18 @@ _STYLE = {
 }
 
 
-def render(matrix: Matrix, outdated: Sequence[Entry] = (), *, output: str = "", elsewhere: int = 0) -> RenderableType:
+def render(
+    matrix: Matrix,
+    outdated: Sequence[Entry] = (),
+    *,
+    output: str = "",
+    program: str = "python -m matrix",
+    elsewhere: int = 0,
+) -> RenderableType:
     """Return the table, the news, the stale entries of the baseline, and the sum; to be printed with `crop=False`.
 
-    `elsewhere` is how many cells, besides those of the matrix, earlier runs have left in the output folder.
+    `program` are the words that start this tool; `elsewhere` is how many cells, besides those of the matrix, earlier
+    runs have left in the output folder.
     """
     told = news(matrix)
     fresh = [each for each in told if each.expected is None and each.verdict is not Verdict.SKIPPED]
@@ -50,7 +58,7 @@ def render(matrix: Matrix, outdated: Sequence[Entry] = (), *, output: str = "", 
         Text(f"not pinned, so two machines may run two versions of it: {agent} ({', '.join(packages)})")
         for agent, packages in sorted(matrix.header.unpinned.items())
     ]
-    parts.append(_sum(matrix, output, elsewhere))
+    parts.append(_sum(matrix, output, program, elsewhere))
     return Group(*parts)
 
 
@@ -102,16 +110,16 @@ def _skipped(told: Sequence[News]) -> list[RenderableType]:
     ]
 
 
-def _sum(matrix: Matrix, output: str, elsewhere: int) -> Text:
+def _sum(matrix: Matrix, output: str, program: str, elsewhere: int) -> Text:
     counts = ", ".join(f"{count} {verdict.value}" for verdict, count in matrix.counts.items()) or "nothing was asked"
     text = Text(f"\n{len(matrix.outcomes)} cells: {counts}", style="bold")
     if not matrix.complete:
         text.append(f" (interrupted; {matrix.missing} not asked)")
     if output:
         where = "" if output == DEFAULT_OUTPUT else f" --output {shlex.quote(output)}"
-        story = f"One cell's story: python -m matrix show{where} CELL"
+        story = f"One cell's story: {program} show{where} CELL"
         text.append(f"\nEvidence and tables: {output}   {story}", style="not bold")
     if elsewhere:
-        again = f"`python -m matrix report {shlex.quote(output)}` shows all"
+        again = f"`{program} report {shlex.quote(output)}` shows all"
         text.append(f"\n{elsewhere} cells of earlier runs are kept there too: {again}", style="not bold")
     return text

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from matrix.errors import IncompleteRun, ShardsDisagree
 from matrix.model import Verdict
-from matrix.outcome import ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
+from matrix.outcome import FIRST_RUN, ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
 
 T = TypeVar("T")
 
@@ -55,7 +55,9 @@ def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome]) -> Run
     old = before.header
     used = {each.run for each in kept}
     own = EarlierRun(old.created, old.matrix, old.python, old.packages, before.complete)
-    earlier = {name: each for name, each in {**old.earlier, old.run: own}.items() if name in used}
+    # A run that has come to its end has completed those that it went on with.
+    before_it = {name: replace(each, complete=each.complete or before.complete) for name, each in old.earlier.items()}
+    earlier = {name: each for name, each in {**before_it, old.run: own}.items() if name in used}
     taken = {*earlier, *old.earlier, old.run}
     return replace(
         header,
@@ -66,6 +68,7 @@ def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome]) -> Run
         pins={**old.pins, **header.pins},
         unpinned={**old.unpinned, **header.unpinned},
         servers={**old.servers, **header.servers},
+        configs=_both(old.configs, header.configs),
     )
 
 
@@ -75,10 +78,17 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
     Raises UsageError when one did not end, or two disagree on a cell.
     """
     outcomes: dict[str, Outcome] = {}
+    earlier: dict[str, EarlierRun] = {}
     for path, matrix in shards:
         if not matrix.complete:
             raise IncompleteRun(path, "run that shard again, with --resume")
-        for outcome in matrix.outcomes:
+        # All shards are parts of one run; what they kept of earlier runs is told apart, whatever it was called there.
+        runs = {matrix.header.run: FIRST_RUN}
+        for name, each in matrix.header.earlier.items():
+            runs[name] = f"r{len(earlier) + 2}"
+            earlier[runs[name]] = each
+        for one in matrix.outcomes:
+            outcome = replace(one, run=runs.get(one.run, FIRST_RUN))
             known = outcomes.setdefault(outcome.cell.id, outcome)
             if known.verdict is not outcome.verdict:
                 raise ShardsDisagree(path, outcome.cell.id, outcome.verdict.value, known.verdict.value)
@@ -90,7 +100,8 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
         pins=_joined(headers, lambda each: each.pins),
         unpinned=_joined(headers, lambda each: each.unpinned),
         servers=_joined(headers, lambda each: each.servers),
-        earlier=_joined(headers, lambda each: each.earlier),
+        run=FIRST_RUN,
+        earlier=earlier,
         planned=len(outcomes),
     )
     return Matrix(header, tuple(outcomes.values())).in_order()
@@ -98,6 +109,13 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
 
 def _joined(headers: Sequence[RunHeader], part: Callable[[RunHeader], Mapping[str, T]]) -> dict[str, T]:
     return {name: each for header in headers for name, each in part(header).items()}
+
+
+def _both(old: ConfigsHeader | None, new: ConfigsHeader | None) -> ConfigsHeader | None:
+    """Return what is known of the config stores of two runs: of one store, the servers of both."""
+    if old is None or new is None or old.url != new.url:
+        return new or old
+    return replace(new, servers={**old.servers, **new.servers})
 
 
 def _to_be_renewed(before: Matrix, outcome: Outcome) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from matrix.model import CONTROL, Severity, Verdict
+from matrix.model import CONTROL, Cell, Severity, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
 from matrix.results.baseline import Entry
 
+NO_LONGER_VOID = "the control was red when this was asked, and is not any more: ask again"
 AGENTS_FAULT, OUR_FAULT, INTERRUPTED = 1, 3, 130
 
 
@@ -21,20 +22,31 @@ class Judgement:
 
     baseline: Sequence[Entry] = ()
     _columns: dict[str, dict[str, Outcome]] = field(default_factory=dict[str, dict[str, Outcome]])
+    _remembered: set[Cell] = field(default_factory=set[Cell])
+
+    def remember(self, outcome: Outcome) -> None:
+        """Take in an outcome that an earlier run has settled; it counts for something else if its control does."""
+        self._columns.setdefault(outcome.cell.column, {})[outcome.cell.agent] = outcome
+        self._remembered.add(outcome.cell)
 
     def settle(self, outcome: Outcome) -> tuple[Outcome, ...]:
         """Take in an outcome; returns what counts from now on: its own first, then others that it has changed."""
         column = self._columns.setdefault(outcome.cell.column, {})
         before = {name: self._settled(each, column) for name, each in column.items()}
         column[outcome.cell.agent] = outcome
+        self._remembered.discard(outcome.cell)
         after = {name: self._settled(each, column) for name, each in column.items()}
         mine = after.pop(outcome.cell.agent)
         return mine, *(each for name, each in sorted(after.items()) if each != before[name])
 
     def _settled(self, outcome: Outcome, column: dict[str, Outcome]) -> Outcome:
-        control = column.get(CONTROL)
+        control, as_it_was = column.get(CONTROL), outcome
         if control is not None and control.verdict not in {Verdict.PASSED, Verdict.SKIPPED}:
             outcome = _void(outcome, control)
+        elif control is not None and control.verdict is Verdict.PASSED and outcome.blamed_on is Blame.CONTROL:
+            outcome = outcome.errored(NO_LONGER_VOID, Blame.MATRIX)
+        if outcome is as_it_was and outcome.cell in self._remembered:
+            return outcome
         expected = next((entry.reason for entry in self.baseline if entry.covers(outcome)), None)
         return replace(outcome, expected=expected)
 

@@ -22,7 +22,9 @@ def test_the_story_of_a_cell_is_shown(project: Path, matrix: Matrix) -> None:
 
 def test_a_cell_that_was_not_asked_has_no_story(project: Path, matrix: Matrix) -> None:
     results(project / "out", outcome(CELL, "skipped", "no key"))
-    assert matrix("show", CELL) == (0, f"{CELL}\n\nskipped: no key\nNo evidence: it was not asked.\n", "")
+    code, out, err = matrix("show", CELL)
+    assert (code, err) == (0, "")
+    assert out == f"{CELL}\n\nskipped: no key\nNo evidence of it was kept.\nagain: {outcome(CELL).reproduce}\n"
 
 
 def test_a_report_is_printed_again_and_published(project: Path, matrix: Matrix) -> None:

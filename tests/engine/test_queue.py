@@ -36,7 +36,7 @@ def test_attempts_that_agree_come_to_what_each_came_to_with_the_evidence_of_the_
         ((P, F, P), "passed 2 of 3 times; otherwise: it was lost", 2),
         ((F, P), "passed 1 of 2 times; otherwise: it was lost", 1),
         ((P, P, T, F), "passed 2 of 4 times; otherwise: it hung", 3),
-        ((F, T), "passed 0 of 2 times; otherwise: it was lost", 1),
+        ((U, F), "passed 0 of 2 times; otherwise: it has none", 1),
         ((P, U), "passed 1 of 2 times; otherwise: it has none", 2),
     ],
 )
@@ -46,6 +46,12 @@ def test_a_flaky_cell_keeps_every_verdict_and_the_evidence_of_the_first_that_was
     whole = combined(attempts(*verdicts))
     assert (whole.outcome.verdict, whole.outcome.blamed_on) == (Verdict.FLAKY, Blame.AGENT)
     assert (whole.outcome.reason, whole.outcome.attempts, whole.evidence) == (reason, verdicts, evidence)
+
+
+def test_a_cell_that_never_passed_is_not_flaky_however_it_failed() -> None:
+    whole = combined(attempts(F, T))
+    assert (whole.outcome.verdict, whole.outcome.reason) == (F, SAID[F])
+    assert (whole.outcome.attempts, whole.evidence) == ((F, T), 1)
 
 
 @pytest.mark.parametrize(("verdicts", "number"), [((P, E, P), 2), ((F, E), 2), ((P, F, E, E), 3), ((E, F), 1)])

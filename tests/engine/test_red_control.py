@@ -14,7 +14,7 @@ from rich.console import Console
 from matrix.engine.prepare import Wish
 from matrix.engine.run import Request, Settling
 from matrix.events import Finished, Revised, RunEvent
-from matrix.model import CONTROL, Verdict
+from matrix.model import CONTROL, Plan, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
 from matrix.pytest_plugin import Red, judge
 from matrix.report import markdown, terminal
@@ -29,6 +29,7 @@ from matrix.results.writing import ResultsWriter, write_complete
 from tests.samples import agent, header, outcome
 
 AGENTS = {name: agent(name) for name in (CONTROL, "sofia", "stan")}
+PLAN = Plan((), tuple(AGENTS.values()), (), ())
 HEADER = header({"a.core": "core"}, planned=3)
 FOUND = (
     outcome("control::a.core", "failed", "the stub died"),
@@ -51,7 +52,7 @@ def settled_in(folder: Path, found: tuple[Outcome, ...]) -> tuple[Matrix, list[R
     told: list[RunEvent] = []
     kept = Kept(HEADER)
     with ResultsWriter(folder, HEADER) as results:
-        settling = Settling(Request(Wish(folder), folder), kept, results, AGENTS, Reproduction())
+        settling = Settling(Request(Wish(folder), folder), PLAN, kept, results, Reproduction())
         for each in found:
             settling.take(Finished(each, EVIDENCE), told.append)
     matrix = read_matrix(folder).in_order()

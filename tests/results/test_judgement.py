@@ -148,3 +148,27 @@ def test_a_green_control_alone_does_not_make_a_run_green() -> None:
 def test_a_stale_entry_of_the_baseline_fails_a_run_that_is_green_otherwise() -> None:
     assert exit_code(Matrix(HEADER, (outcome("stan::a.core"),)), [STALE]) == 1
     assert exit_code(Matrix(HEADER, (outcome("stan::a.core", "errored"),)), [STALE]) == 3
+
+
+def test_what_an_earlier_run_has_left_is_void_where_the_control_is_red_now() -> None:
+    judgement = Judgement()
+    judgement.remember(outcome("stan::a.b", "failed", "it was lost", expected="a known limit", run="r1"))
+    own, *others = judgement.settle(outcome("control::a.b", "failed", "the stub died"))
+    assert (own.verdict, own.blamed_on) == (Verdict.ERRORED, Blame.MATRIX)
+    assert [(each.cell.agent, each.verdict, each.blamed_on, each.run) for each in others] == [
+        ("stan", Verdict.ERRORED, Blame.CONTROL, "r1")
+    ]
+
+
+def test_what_an_earlier_run_has_left_stays_as_it_was_where_the_control_is_green_now() -> None:
+    judgement = Judgement()
+    judgement.remember(outcome("stan::a.b", "failed", "it was lost", expected="a known limit"))
+    assert judgement.settle(outcome("control::a.b")) == (outcome("control::a.b"),)
+
+
+def test_what_was_void_and_is_no_longer_says_that_it_has_to_be_asked_again() -> None:
+    judgement = Judgement()
+    judgement.remember(outcome("stan::a.b", "errored", "the control is failed here", blamed_on=Blame.CONTROL))
+    _, again = judgement.settle(outcome("control::a.b"))
+    assert (again.verdict, again.blamed_on) == (Verdict.ERRORED, Blame.MATRIX)
+    assert again.reason == "the control was red when this was asked, and is not any more: ask again"

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from matrix.errors import MatrixError
+from matrix.errors import MatrixError, ServerFault
 from matrix.lab.servers.real import PinnedServer
 from matrix.model import Probe
 from matrix.placeholders import fill
@@ -106,8 +106,9 @@ def _lay(server: PinnedServer, root: Path, values: Mapping[str, str], env: Mappi
                 timeout=_SETUP_SECONDS,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            stderr = str(getattr(error, "stderr", None) or error).strip().splitlines()
-            raise MatrixError(f"{server.name}: the setup command {command[0]!r} failed: {stderr[-1]}") from error
+            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else None
+            last = [str(error), *str(said or "").strip().splitlines()][-1]
+            raise ServerFault(f"{server.name}: the setup command {command[0]!r} failed: {last}") from error
     done.touch()
 
 
