@@ -115,7 +115,7 @@ def selected(cells: Sequence[Cell], filters: Filters) -> list[Cell]:
 
     Raises UsageError where none is left.
     """
-    asked = {cell for cell in cells if _wanted(cell, filters)}
+    asked = {cell for cell in cells if _passes(cell, filters)}
     if not asked:
         raise NothingToAsk(filters.options())
     columns = {cell.column for cell in asked}
@@ -167,7 +167,7 @@ def _columns(capability: Capability, servers: Mapping[str, Server]) -> Iterable[
                 yield Cell("", capability.id, capability.servers, transport, revision)
 
 
-def _wanted(cell: Cell, filters: Filters) -> bool:
+def _passes(cell: Cell, filters: Filters) -> bool:
     return (
         _matches(cell.agent, filters.agents)
         and _matches(cell.capability, filters.capabilities)

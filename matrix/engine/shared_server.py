@@ -12,7 +12,7 @@ from matrix.engine.serve_shared import serve
 
 
 class SharedServer:
-    """Runs a stub as an upstream for all workers; a context manager."""
+    """Runs a stub for all workers; a context manager."""
 
     def __init__(self, stub: str, scratch: Path | None) -> None:
         self._stub = stub

@@ -52,7 +52,7 @@ class HttpServers:
 
 
 def _started(server: PinnedServer) -> tuple[subprocess.Popen[bytes], HttpProcess]:
-    root = Path(tempfile.mkdtemp(prefix="matrix-lab-upstream-"))
+    root = Path(tempfile.mkdtemp(prefix="matrix-lab-server-"))
     prepared = prepare_http(server, root, _free_port())
     log = root / "output.log"
     with log.open("wb") as output:
