@@ -128,11 +128,13 @@ def matrix_database_server(
     """What makes the databases of one kind, for the whole session."""
     try:
         with needs("testing"):
-            import alembic  # noqa: PLC0415
-            import psycopg  # noqa: PLC0415
             import sqlalchemy  # noqa: PLC0415
 
-            del alembic, psycopg, sqlalchemy
+            del sqlalchemy
+            import alembic  # noqa: PLC0415
+            import psycopg  # noqa: PLC0415
+
+            del alembic, psycopg
     except MissingExtra as problem:
         pytest.fail(str(problem), pytrace=False)
     folder = tmp_path_factory.mktemp("matrix-databases")
