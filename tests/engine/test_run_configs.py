@@ -60,7 +60,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
         ended = subprocess.run(
             [sys.executable, "-m", "matrix", "run", *options],
             cwd=desk.folder,
-            env={**os.environ, **variables},
+            env={**os.environ, **variables, "COLUMNS": "10000"},
             check=False,
             capture_output=True,
             text=True,
