@@ -256,7 +256,7 @@ def test_a_command_that_leaves_a_process_behind_is_red_for_it() -> None:
         "leaves-process": (Verdict.FAILED, "the run left sleep running"),
     }
     assert evidence["clean"]["notes"] == []
-    assert evidence["leaves-process"]["notes"] == ["left running after the run: sleep"]
+    assert evidence["leaves-process"]["notes"] == [{"kind": "leftover", "text": "left running after the run: sleep"}]
 
 
 def test_a_command_that_dies_is_told_by_its_own_last_words() -> None:

@@ -188,8 +188,8 @@ async def test_the_providers_sdk_plays_the_script_on_loopback(lab, converse, pro
 
 @EVERY_PROTOCOL
 async def test_a_conversation_that_has_ended_is_not_found_on_loopback(lab, converse, protocol):
+    await lab.call(lab.open("c0", Trace(), [], "http", STATEFUL))
     conversation = converse(say("never said"))
-    await lab.call(lab.open("c0", conversation.trace, [], "http", STATEFUL))
     await lab.call(lab.close("c0"))
     with pytest.raises((openai.NotFoundError, anthropic.NotFoundError, genai.errors.ClientError)):
         await by_sdk(protocol, base_url(protocol, lab.model_url(conversation)), streamed=False)
