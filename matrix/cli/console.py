@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matrix.results.reading import DEFAULT_OUTPUT
+from matrix.results.command import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
     from rich.console import Console

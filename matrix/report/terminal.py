@@ -13,7 +13,7 @@ from matrix.model import Verdict
 from matrix.outcome import Matrix
 from matrix.report.summary import EVERY_CAPABILITY, News, Score, news, scores
 from matrix.results.baseline import Entry
-from matrix.results.reading import DEFAULT_OUTPUT
+from matrix.results.command import DEFAULT_OUTPUT
 
 _STYLE = {
     Verdict.ERRORED: "magenta",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 MODULE = ("python", "-m", "matrix")
 DIRECTORY, OUTPUT, CELL = "--directory", "--output", "--cell"
+DEFAULT_OUTPUT = "out"
+"""The folder of results where no other is named."""
 
 
 @dataclass(frozen=True)

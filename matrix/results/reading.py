@@ -17,8 +17,6 @@ from matrix.results import schema, version1
 
 FILE_NAME = "matrix.jsonl"
 EVIDENCE = "evidence"
-DEFAULT_OUTPUT = "out"
-"""The folder of results where no other is named."""
 
 
 def read_matrix(path: Path) -> Matrix:
