@@ -12,6 +12,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+AGENTS_FAULT, USAGE, OUR_FAULT, INTERRUPTED = 1, 2, 3, 130
+"""The exit codes besides 0."""
+
 
 class MatrixError(Exception):
     """An error that this tool raises on purpose; its text is one readable sentence."""

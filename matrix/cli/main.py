@@ -18,7 +18,7 @@ from matrix.cli import lists, results
 from matrix.cli.bench import bench
 from matrix.cli.configs import configs
 from matrix.cli.run import run
-from matrix.errors import MatrixError, UsageError
+from matrix.errors import INTERRUPTED, OUR_FAULT, USAGE, MatrixError, UsageError
 
 EXIT_CODES = """
 \b
@@ -29,7 +29,6 @@ Exit codes:
   3    our own fault: an errored cell, a red control, or nothing was asked
   130  interrupted; what was finished is kept, and --resume goes on
 """
-USAGE, OUR_FAULT, INTERRUPTED = 2, 3, 130
 
 
 class Commands(click.Group):

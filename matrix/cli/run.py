@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.errors import CannotEnter
+from matrix.errors import INTERRUPTED, CannotEnter
 
 if TYPE_CHECKING:
     from matrix.engine.run import Request
@@ -138,7 +138,6 @@ def _stored(url: str, policy: Path | None) -> SourceReader:
 def _run_and_report(request: Request, output: Path) -> int:
     from matrix.engine.run import run as run_matrix  # noqa: PLC0415
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
-    from matrix.results.judgement import INTERRUPTED  # noqa: PLC0415
     from matrix.results.writing import write_page  # noqa: PLC0415
 
     for ending in (signal.SIGTERM, signal.SIGHUP):

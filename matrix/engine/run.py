@@ -10,13 +10,14 @@ from typing import Protocol
 from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Wish, prepare
+from matrix.errors import INTERRUPTED
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell, Plan
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
-from matrix.results.judgement import INTERRUPTED, Judgement, exit_code
+from matrix.results.judgement import Judgement, exit_code
 from matrix.results.reading import FILE_NAME, read_matrix
 from matrix.results.writing import ResultsWriter, write_complete
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from matrix.errors import AGENTS_FAULT, OUR_FAULT
 from matrix.model import CONTROL, Cell, Severity, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
 from matrix.results.baseline import Entry
 
 NO_LONGER_VOID = "the control was red when this was asked, and is not any more: ask again"
-AGENTS_FAULT, OUR_FAULT, INTERRUPTED = 1, 3, 130
 
 
 @dataclass

@@ -12,11 +12,10 @@ import jsonschema
 import pytest
 
 from matrix.configs.secrets import KEY_VARIABLE, new_key
-from matrix.errors import UsageError
+from matrix.errors import OUR_FAULT, UsageError
 from matrix.outcome import Blame
 from matrix.redaction import MASK
 from matrix.results.command import portable
-from matrix.results.judgement import OUR_FAULT
 from matrix.results.reading import read_matrix
 from matrix.results.schema import schema
 from tests.engine.desks import KEY, LONG, REPOSITORY, TOKEN, Asked, Desk, everything, told
