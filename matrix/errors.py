@@ -106,6 +106,16 @@ class CannotEnter(UsageError):
         super().__init__(f"cannot work in {folder}: {problem.strerror}; name another --directory")
 
 
+class TemporaryFolderTooLong(UsageError):
+    """A folder for temporary files whose path leaves no room for that of a socket in it."""
+
+    def __init__(self, folder: str, limit: int) -> None:
+        super().__init__(
+            f"the path of the folder for temporary files, {folder}, is too long for a socket in it; set TMPDIR to one "
+            f"with at most {limit} bytes"
+        )
+
+
 # A cell: its question could not be put.
 
 
@@ -121,6 +131,13 @@ class CannotWrite(UsageError):
 
     def __init__(self, folder: Path, problem: OSError) -> None:
         super().__init__(f"cannot write to {folder}: {problem.strerror or problem}; name another folder")
+
+
+class FolderInUse(UsageError):
+    """A folder that another run is writing its results to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"another run is writing to {folder}; wait for its end, or name another folder with --output")
 
 
 class NoResults(UsageError):

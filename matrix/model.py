@@ -197,7 +197,7 @@ class Cell:
     agent: str
     capability: str
     servers: tuple[str, ...]
-    transport: str
+    transport: Transport
     revision: str
 
     @property
@@ -238,13 +238,13 @@ class Cell:
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
-        found = re.fullmatch(r"([^:]+)::([^:]+)::([^:\[]+)\[([^,\]]+),([^\]]+)\]", text)
+        found = re.fullmatch(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]", text)
         if found is None:
             raise ValueError(
                 f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"
             )
         agent, capability, servers, transport, revision = found.groups()
-        return cls(agent, capability, tuple(servers.split(SERVERS_JOINED_BY)), transport, revision)
+        return cls(agent, capability, tuple(servers.split(SERVERS_JOINED_BY)), Transport(transport), revision)
 
 
 @dataclass(frozen=True)

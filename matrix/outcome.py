@@ -109,7 +109,9 @@ class RunHeader:
 
     `pins` are the packages that rows with an environment of their own ask for, `unpinned` those among them that name
     no exact version, `servers` the packages of the real servers. `run` is the id of this run among those whose
-    outcomes are in one folder, `earlier` describes the others. `planned` is how many outcomes a complete run has.
+    outcomes are in one folder, `earlier` describes the others; `resumed` are those among them that it went on with:
+    what they had finished it did not ask again. `planned` is how many outcomes a complete run has. `live` says whether
+    agents had their real models, `repeat` how often each cell was asked.
     """
 
     created: str = ""
@@ -126,6 +128,9 @@ class RunHeader:
     planned: int = 0
     run: str = FIRST_RUN
     earlier: Mapping[str, EarlierRun] = field(default_factory=dict[str, EarlierRun])
+    resumed: tuple[str, ...] = ()
+    live: bool = False
+    repeat: int = 1
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ SAFE_PATH = "PYTHONSAFEPATH"
 """Python's variable that keeps the current folder off the path."""
 SAFE_PATH_IS_OURS = "AGENT_MATRIX_SAFE_PATH"
 """Set where it was not the user who set that."""
+CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a run early: Ctrl-C, whoever stops us, and the end of the terminal."""
 _POLL_SECONDS = 0.05
 _GONE = (ProcessLookupError, PermissionError)
 

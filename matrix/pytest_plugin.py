@@ -3,7 +3,8 @@
     pytest --matrix my_package.agent:create_agent --matrix-capability 'invoke.*'
 
 The cells come from the same plan as the command line's, and run in the same engine; with pytest-xdist they are spread
-over its workers. The control answers each question too, so that our own fault is an error and not a failure.
+over its workers. The control answers each question too: where it is red, the reason says that the fault is ours or the
+server's, and not the agent's.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class CellTest(pytest.Item):
         """Put the question to the agent and to the control."""
         from matrix.engine.local import LocalEngine, Options  # noqa: PLC0415
         from matrix.events import Finished  # noqa: PLC0415
-        from matrix.results.command import Reproduction  # noqa: PLC0415
+        from matrix.results.command import Reproduction, program  # noqa: PLC0415
         from matrix.results.judgement import settled  # noqa: PLC0415
 
         plan = self._prepared.plan
@@ -90,7 +91,8 @@ class CellTest(pytest.Item):
         events = LocalEngine(replace(plan, cells=cells), Options(source=self._prepared.source)).run()
         outcomes = settled([event.outcome for event in events if isinstance(event, Finished)])
         agent = next(each for each in plan.agents if each.name == self._cell.agent)
-        command = Reproduction(directory=self.config.rootpath).command(self._cell.id, agent.registration.arguments)
+        root = Path(agent.registration.root or self.config.rootpath)
+        command = Reproduction(program(), root).command(self._cell.id, agent.registration.arguments)
         judge(replace(next(each for each in outcomes if each.cell == self._cell), command=command))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, REVISIONS, STATEFUL, STATELESS, Cell, Plan, Problem, Verdict
+from matrix.model import ANY_REVISION, REVISIONS, STATEFUL, STATELESS, Cell, Plan, Problem, Transport, Verdict
 from matrix.plan import Filters, Machine, make_plan, read_shard, server_labels
 from tests.samples import CONTROL_AGENT, agent, capability, real, stub
 
@@ -256,6 +256,6 @@ def test_what_is_no_cell_id_is_refused_with_an_example(text: str) -> None:
 
 
 def test_the_slug_of_a_cell_is_a_file_name_that_tells_long_ids_apart() -> None:
-    long = [Cell("a/b", "c.d", "e+f" * 100, "http", each) for each in REVISIONS]
+    long = [Cell("a/b", "c.d", "e+f" * 100, Transport.HTTP, each) for each in REVISIONS]
     assert len({cell.slug for cell in long}) == len(long)
     assert all("/" not in cell.slug and len(cell.slug) < 200 for cell in long)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +81,7 @@ def run(
     from matrix.engine.run import Request  # noqa: PLC0415
     from matrix.plan import Filters, read_shard  # noqa: PLC0415
     from matrix.results.baseline import read_baseline  # noqa: PLC0415
-    from matrix.results.command import Reproduction  # noqa: PLC0415
+    from matrix.results.command import Reproduction, program  # noqa: PLC0415
 
     if directory is not None:
         _enter(directory)
@@ -110,18 +108,6 @@ def run(
     return _run_and_report(request, output if directory is None else output.absolute())
 
 
-def program() -> tuple[str, ...]:
-    """Return the words that start this tool again, the shortest that do in the same shell."""
-    script = Path(sys.argv[0])
-    if script.stem == "agent-matrix":
-        found = shutil.which(script.name)
-        same = found is not None and Path(found).resolve() == script.resolve()
-        return (script.name if same else str(script.absolute()),)
-    found = shutil.which("python")
-    same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
-    return ("python" if same else sys.executable, "-m", "matrix")
-
-
 def _enter(directory: Path) -> None:
     try:
         os.chdir(directory)
@@ -137,12 +123,14 @@ def _stored(url: str, policy: Path | None) -> SourceReader:
 
 def _run_and_report(request: Request, output: Path) -> int:
     from matrix.engine.run import run as run_matrix  # noqa: PLC0415
+    from matrix.processes import CANCELLING  # noqa: PLC0415
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
     from matrix.results.writing import write_page  # noqa: PLC0415
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in CANCELLING:
         # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
-        signal.signal(ending, signal.default_int_handler)
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(ending, signal.default_int_handler)
     shown = console()
     live = shown.is_terminal and not shown.is_dumb_terminal
     try:
@@ -157,7 +145,11 @@ def _run_and_report(request: Request, output: Path) -> int:
     elsewhere = len(result.whole.outcomes) - len(result.matrix.outcomes)
     with contextlib.suppress(SystemExit):
         table = terminal.render(
-            result.matrix, result.stale, output=str(output), program=shlex.join(program()), elsewhere=elsewhere
+            result.matrix,
+            result.stale,
+            output=str(output),
+            program=shlex.join(request.reproduction.program),
+            elsewhere=elsewhere,
         )
         shown.print(table, crop=False)
     return result.exit_code

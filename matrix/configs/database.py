@@ -74,9 +74,10 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The URL as anybody may see it."""
-        shown = self.url.set(drivername=self.url.get_backend_name())
-        return shown.render_as_string(hide_password=True)
+        """The URL as anybody may see it, without the password: a client takes that from PGPASSWORD or ~/.pgpass."""
+        url = self.url
+        shown = URL.create(url.get_backend_name(), url.username, None, url.host, url.port, url.database, url.query)
+        return shown.render_as_string(hide_password=False)
 
     @property
     def file(self) -> Path | None:

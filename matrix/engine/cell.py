@@ -15,7 +15,7 @@ from matrix.engine.verbs import Setting, Verbs
 from matrix.errors import ServerFault
 from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import Capability, Cell, Transport, Verdict
+from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
 from matrix.redaction import one_sentence
 
@@ -78,7 +78,7 @@ class Execution:
                 judged = Judged(Verdict.TIMED_OUT, f"no end within {deadline:g} s: {self._what_was_pending()}")
         finally:
             await self._tear_down(work)
-        return judged if judged.verdict is Verdict.PASSED else self._fault() or judged
+        return judged if judged.verdict is Verdict.PASSED else self._fault() or self._declared(judged)
 
     async def _put_question(self) -> Judged:
         try:
@@ -99,7 +99,7 @@ class Execution:
         root = setting.lab.folder / f"root-{self._key}"
         root.mkdir()
         servers = await asyncio.to_thread(setting.servers, cell, self._capability, root)
-        opening = setting.lab.open(self._key, self.trace, servers, Transport(cell.transport), cell.revision)
+        opening = setting.lab.open(self._key, self.trace, servers, cell.transport, cell.revision)
         return Verbs(cell, setting, self.trace, self._key, root, await setting.lab.call(opening))
 
     async def _tear_down(self, work: asyncio.Future[Any]) -> None:
@@ -115,6 +115,12 @@ class Execution:
         """Return what makes a red cell our fault, or the server's, and no agent's."""
         note = next(iter(self.trace.faults()), None)
         return None if note is None else Judged(Verdict.ERRORED, note.text, _BLAMED_FOR[note.kind])
+
+    def _declared(self, judged: Judged) -> Judged:
+        """Return a failure as what its row says it is, where that declares the capability absent."""
+        if judged.verdict is not Verdict.FAILED or self._capability.id not in self._setting.agent.unsupported:
+            return judged
+        return Judged(Verdict.UNSUPPORTED, f"declared unsupported, and so it is: {judged.reason}")
 
     def _what_was_pending(self) -> str:
         calls = [call for call in self.trace.calls() if call.ended is None]

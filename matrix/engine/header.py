@@ -6,14 +6,14 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from matrix.engine.local import Options
 from matrix.model import Plan
 from matrix.outcome import CapabilityHeader, RunHeader
-from matrix.sources import ServerSource
 
 PACKAGES = ("pydantic-ai-slim", "mcp", "fastmcp-slim", "openai", "anthropic", "google-genai", "httpx2", "httpx")
 
 
-def header_of(plan: Plan, source: ServerSource) -> RunHeader:
+def header_of(plan: Plan, options: Options) -> RunHeader:
     """Return the header of a run of this plan; the only place that asks for the time."""
     header = RunHeader(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -26,8 +26,10 @@ def header_of(plan: Plan, source: ServerSource) -> RunHeader:
         agents={agent.name: agent.summary for agent in plan.agents},
         capabilities={each.id: CapabilityHeader(each.severity, each.title) for each in plan.capabilities},
         planned=len(plan.cells),
+        live=options.live,
+        repeat=options.repeat,
     )
-    return source.described(header)
+    return options.source.described(header)
 
 
 def _version(package: str) -> str:

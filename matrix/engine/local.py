@@ -7,6 +7,7 @@ agents at once come last, one after the other: each in all workers together, on 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing.connection
 import os
 import tempfile
@@ -19,6 +20,7 @@ from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Repor
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
 from matrix.engine.queue import AgentQueue, Attempt, combined
 from matrix.engine.shared_server import SharedServer
+from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Capability, Cell, Plan, Verdict
@@ -76,7 +78,14 @@ class LocalEngine:
         together = [cell for cell in asked if self._capability(cell).together]
         yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
         for group in _by_question(together):
-            with SharedServer(self._capability(group[0]).servers[0], self._scratch) as self._shared:
+            with contextlib.ExitStack() as stack:
+                try:
+                    self._shared = stack.enter_context(
+                        SharedServer(self._capability(group[0]).servers[0], self._scratch)
+                    )
+                except ServerFault as fault:
+                    yield from (Finished(_errored(cell, str(fault))) for cell in group)
+                    continue
                 yield from self._queues(group, at_once=len(group))
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
@@ -207,6 +216,10 @@ def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     for cell in cells:
         groups.setdefault(cell.column, []).append(cell)
     return list(groups.values())
+
+
+def _errored(cell: Cell, reason: str) -> Outcome:
+    return Outcome(cell, Verdict.ERRORED, reason, attempts=(Verdict.ERRORED,))
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

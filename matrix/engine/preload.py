@@ -8,12 +8,13 @@ import importlib
 import os
 import signal
 
+from matrix.processes import CANCELLING, SAFE_PATH, SAFE_PATH_IS_OURS
+
 if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, CANCELLING)
 
 from matrix.capabilities.registry import find_capabilities
-from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS
 
 if os.environ.pop(SAFE_PATH_IS_OURS, None):
     del os.environ[SAFE_PATH]

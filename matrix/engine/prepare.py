@@ -10,13 +10,14 @@ from pathlib import Path
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
-from matrix.errors import NoAgents, NotPinned
+from matrix.errors import NoAgents, NotPinned, nearest
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Agent, Plan
+from matrix.model import Agent, Capability, Plan, Severity
 from matrix.plan import Filters, Machine, make_plan, matching_agents
 from matrix.registry import environments
 from matrix.registry.discovery import find_agents, find_stubs, is_registration, real_servers_file, registration_name
 from matrix.registry.environments import EnvironmentUnavailable
+from matrix.registry.registration import broken, valid_name
 from matrix.sources import ServerSource, SourceReader
 
 
@@ -58,12 +59,15 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     `note` is told what is being waited for. Raises UsageError and its kin before anything is started.
     """
     registrations = tuple(each for each in wish.filters.agents if is_registration(each))
-    names = tuple(registration_name(each) if is_registration(each) else each for each in wish.filters.agents)
+    names = tuple(
+        valid_name(registration_name(each)) if is_registration(each) else each for each in wish.filters.agents
+    )
     filters = replace(wish.filters, agents=names)
     agents = find_agents(wish.root, registrations)
     if len(agents) == 1 and not names:
         raise NoAgents(wish.root)
     capabilities = find_capabilities()
+    agents = tuple(_with_known_declarations(each, capabilities) for each in agents)
     source = wish.source(_asked(agents, names), note)
     servers = (*(find_stubs() if source.assigned is None else ()), *source.servers())
 
@@ -79,6 +83,17 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     wanted = {name for each in plan.asked for name in each.cell.servers}
     machine = Machine(source.lacking(wanted, note), _lacking_agents(plan.agents, wish.live, note))
     return Prepared(planned(machine), source)
+
+
+def _with_known_declarations(agent: Agent, capabilities: Sequence[Capability]) -> Agent:
+    """Return the agent, or, where it declares absent what is no optional capability, a row that says so."""
+    optional = [each.id for each in capabilities if each.severity is Severity.OPTIONAL]
+    unknown = next((each for each in sorted(agent.unsupported) if each not in optional), None)
+    if unknown is None or agent.problem is not None:
+        return agent
+    cause = f"unsupported: {unknown!r} is no optional capability{nearest(unknown, optional)}"
+    mend = f"correct `unsupported` in {agent.registration}; `matrix list capabilities` shows which are optional"
+    return broken(agent.name, agent.registration, cause, mend)
 
 
 def _asked(agents: Sequence[Agent], patterns: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sys
+import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -19,13 +21,18 @@ from typing import Any, TypeAlias, cast
 import matrix
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job
+from matrix.errors import TemporaryFolderTooLong
 from matrix.model import Cell
-from matrix.processes import SAFE_PATH, SAFE_PATH_IS_OURS, end_group, end_marked
+from matrix.processes import CANCELLING, SAFE_PATH, SAFE_PATH_IS_OURS, end_group, end_marked
 
 PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
 """How long after a cell's deadline its worker may take to say so; then it is taken for blocked."""
 START_SECONDS = 120.0
+_SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
+LONGEST_TEMPORARY_FOLDER = _SOCKET_PATH_LIMIT - len("/agent-matrix-12345678/matrix-lab-12345678/lab.sock")
+"""How many bytes the path of the folder for temporary files may have: a socket's path, in the lab of a worker, is
+limited."""
 
 
 Pipe: TypeAlias = "Connection[Any, Any]"
@@ -91,18 +98,25 @@ def context() -> ForkServerContext:
 
 
 def warm_up() -> None:
-    """Start the fork server, which begins to import what workers need while we still plan."""
+    """Start the fork server, which begins to import what workers need while we still plan.
+
+    Raises UsageError where no socket can be made in the folder for temporary files.
+    """
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_TEMPORARY_FOLDER:
+        raise TemporaryFolderTooLong(folder, LONGEST_TEMPORARY_FOLDER)
     context()
 
 
 @contextlib.contextmanager
 def holding_interrupts() -> Generator[None]:
-    """Hold Ctrl-C back while a process is started, so that none is left that is half told what it is to do.
+    """Hold back what cancels a run while a process is started: none is left that is half told what it is to do.
 
-    The fork server inherits that, until it ignores the signal (see preload.py). Ours comes through afterwards.
+    The fork server inherits that, until it has settled what becomes of them (see preload.py). Ours come through
+    afterwards.
     """
     resource_tracker.ensure_running()  # it lets the signal through again, and would do so in between
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
-from matrix.engine.prepare import Wish, prepare
+from matrix.engine.prepare import Prepared, Wish, prepare
 from matrix.errors import INTERRUPTED
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell, Plan
@@ -19,7 +19,7 @@ from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
 from matrix.results.judgement import Judgement, exit_code
 from matrix.results.reading import FILE_NAME, read_matrix
-from matrix.results.writing import ResultsWriter, write_complete
+from matrix.results.writing import ResultsWriter, alone_in, write_complete
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,15 @@ class RunResult:
 def run(request: Request, observer: RunObserver) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
     prepared = prepare(request.wish, observer.note)
+    with alone_in(request.output):
+        return _run(request, prepared, observer)
+
+
+def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
-    kept = _kept(request, plan, header_of(plan, prepared.source))
-    done = {each.cell.id for each in kept.done}
     options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    kept = _kept(request, plan, header_of(plan, options))
+    done = {each.cell.id for each in kept.done}
     if request.jobs is not None:
         options = replace(options, jobs=request.jobs)
     reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
@@ -167,8 +172,7 @@ def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
     kept = resumed(before, header, planned)
     if not narrow:
         return kept
-    whole = renewed(before, header, planned)
-    return replace(whole, done=kept.done)
+    return renewed(before, header, planned, kept.done)
 
 
 def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome], *, interrupted: bool) -> RunResult:

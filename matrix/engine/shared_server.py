@@ -9,10 +9,11 @@ from typing import Self
 
 from matrix.engine.process import context, holding_interrupts
 from matrix.engine.serve_shared import serve
+from matrix.errors import ServerFault
 
 
 class SharedServer:
-    """Runs a stub for all workers; a context manager."""
+    """Runs a stub for all workers; a context manager. Raises ServerFault when it does not start."""
 
     def __init__(self, stub: str, scratch: Path | None) -> None:
         self._stub = stub
@@ -26,12 +27,19 @@ class SharedServer:
         with holding_interrupts():
             self._process.start()
         theirs.close()
-        self.url = self._pipe.recv()
+        try:
+            self.url = self._pipe.recv()
+        except EOFError as end:
+            self._end()
+            raise ServerFault(f"the server {self._stub}, which all agents were to use together, did not start") from end
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         with contextlib.suppress(OSError):
             self._pipe.close()
         self._process.join(3)

@@ -182,12 +182,17 @@ def from_import_string(text: str, name: str, registration: Registration, folder:
 
 def with_valid_name(agent: Agent) -> Agent:
     """Return the agent, or, where its name would not fit into a cell's id, a row that says so under one that does."""
-    if agent.name != CONTROL and re.fullmatch(r"[\w.+-]+", agent.name):
+    name = valid_name(agent.name)
+    if name == agent.name:
         return agent
-    name = re.sub(r"[^\w.+-]", "_", agent.name) or "_"
-    name = f"{name}_" if name == CONTROL else name
     mend = f"use letters, digits and `_.+-`, and not {CONTROL!r}, which is the row without an agent"
     return broken(name, agent.registration, f"an agent cannot be called {agent.name!r}", mend)
+
+
+def valid_name(name: str) -> str:
+    """Return a name as one that fits into a cell's id, and is not the control's."""
+    name = re.sub(r"[^\w.+-]", "_", name) or "_"
+    return f"{name}_" if name == CONTROL else name
 
 
 def broken(name: str, registration: Registration, cause: str, mend: str) -> Agent:

@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from matrix.model import Verdict, group_of
 from matrix.outcome import Matrix
-from matrix.report.summary import Score, news, scores
+from matrix.report.summary import Score, news, score_of, scores
 
 _SIGN = {
     None: "🟢",
@@ -72,12 +72,10 @@ def _by_capability(matrix: Matrix) -> str:
 
 def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
     mine = [each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability]
-    red = [each for each in mine if each.is_red]
-    if red:
-        return f"{_SIGN[red[0].verdict]} {len(mine) - len(red)}/{len(mine)}"
-    if any(each.verdict is Verdict.PASSED for each in mine):
-        return "🟢"
-    return mine[0].verdict.value if mine else "–"
+    score = score_of(mine)
+    if not score.asked:
+        return mine[0].verdict.value if mine else "–"
+    return _SIGN[None] if score.worst is None else _cell(score)
 
 
 def _versions(matrix: Matrix) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matrix.model import Severity, Verdict
@@ -84,8 +85,8 @@ def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:
     table: dict[str, dict[str, Score]] = {}
     for agent in matrix.agents:
         mine = [each for each in matrix.outcomes if each.cell.agent == agent]
-        row = {group: _score([each for each in mine if each.cell.group == group]) for group in matrix.groups}
-        table[agent] = {**row, "all": _score(mine)}
+        row = {group: score_of([each for each in mine if each.cell.group == group]) for group in matrix.groups}
+        table[agent] = {**row, "all": score_of(mine)}
     return table
 
 
@@ -135,7 +136,8 @@ def _rank(each: News) -> tuple[int, int, int, str, str]:
     )
 
 
-def _score(outcomes: list[Outcome]) -> Score:
+def score_of(outcomes: Sequence[Outcome]) -> Score:
+    """Return how many of these passed, of those that were asked."""
     absent = [each for each in outcomes if each.verdict in {Verdict.SKIPPED, Verdict.UNSUPPORTED}]
     asked = [each for each in outcomes if each not in absent]
     red = [each for each in asked if each.verdict is not Verdict.PASSED]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +36,18 @@ class Reproduction:
         return (*self.program, "run", *where, *output, *self.options, *registration, CELL, cell)
 
 
+def program() -> tuple[str, ...]:
+    """Return the words that start this tool again, the shortest that do in the same shell."""
+    script = Path(sys.argv[0])
+    if script.stem == "agent-matrix":
+        found = shutil.which(script.name)
+        same = found is not None and Path(found).resolve() == script.resolve()
+        return (script.name if same else str(script.absolute()),)
+    found = shutil.which("python")
+    same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return ("python" if same else sys.executable, "-m", "matrix")
+
+
 def as_text(words: Sequence[str]) -> str:
     """Return the words as they are to be pasted into a shell."""
     return shlex.join(words)
@@ -56,8 +71,8 @@ def portable(words: Sequence[str]) -> tuple[str, ...]:
             directory = next(rest, None)
         elif word == OUTPUT:
             next(rest, None)
-        elif directory is not None and Path(word).is_relative_to(directory):
-            kept.append(str(Path(word).relative_to(directory)))
+        elif directory is not None and Path(word).is_absolute():
+            kept.append(os.path.relpath(word, directory))
         else:
             kept.append(word)
     return (*MODULE, *kept[kept.index("run") :]) if "run" in kept else tuple(kept)

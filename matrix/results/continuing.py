@@ -37,32 +37,37 @@ def resumed(before: Matrix, header: RunHeader, planned: Collection[str]) -> Kept
         and not _to_be_renewed(before, outcome)
         and all(_same_config(before.header, header, name) for name in outcome.cell.servers)
     )
-    return Kept(continued(header, before, done), done, done)
+    return Kept(continued(header, before, done, done), done, done)
 
 
-def renewed(before: Matrix, header: RunHeader, planned: Collection[str]) -> Kept:
-    """Keep everything that a wider run has left: a narrow one renews the cells that it asks, and only these."""
+def renewed(before: Matrix, header: RunHeader, planned: Collection[str], done: Sequence[Outcome] = ()) -> Kept:
+    """Keep everything that a wider run has left: a narrow one renews the cells that it asks, and only these.
+
+    `done` are those that a resumed one need not ask again.
+    """
     known = {each.cell.id for each in before.outcomes}
     never_asked = max(0, before.missing - len(set(planned) - known))
     whole = replace(header, planned=len(known | set(planned)) + never_asked)
-    return Kept(continued(whole, before, before.outcomes), before.outcomes)
+    return Kept(continued(whole, before, before.outcomes, done), before.outcomes, tuple(done))
 
 
-def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome]) -> RunHeader:
-    """Return a run's header as that of a file in which outcomes of earlier runs are kept, each marked with its run."""
+def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome], done: Sequence[Outcome] = ()) -> RunHeader:
+    """Return a run's header as that of a file in which outcomes of earlier runs are kept, each marked with its run.
+
+    `done` are those among them that it does not ask again.
+    """
     if not kept:
         return header
     old = before.header
     used = {each.run for each in kept}
     own = EarlierRun(old.created, old.matrix, old.python, old.packages, before.complete)
-    # A run that has come to its end has completed those that it went on with.
-    before_it = {name: replace(each, complete=each.complete or before.complete) for name, each in old.earlier.items()}
-    earlier = {name: each for name, each in {**before_it, old.run: own}.items() if name in used}
+    earlier = {name: each for name, each in {**old.earlier, old.run: own}.items() if name in used}
     taken = {*earlier, *old.earlier, old.run}
     return replace(
         header,
         run=next(name for name in (f"r{number}" for number in count(1)) if name not in taken),
         earlier=dict(sorted(earlier.items())),
+        resumed=tuple(sorted({each.run for each in done})),
         agents={**old.agents, **header.agents},
         capabilities={**old.capabilities, **header.capabilities},
         pins={**old.pins, **header.pins},
@@ -102,6 +107,7 @@ def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
         servers=_joined(headers, lambda each: each.servers),
         run=FIRST_RUN,
         earlier=earlier,
+        resumed=(),
         planned=len(outcomes),
     )
     return Matrix(header, tuple(outcomes.values())).in_order()
@@ -119,9 +125,8 @@ def _both(old: ConfigsHeader | None, new: ConfigsHeader | None) -> ConfigsHeader
 
 
 def _to_be_renewed(before: Matrix, outcome: Outcome) -> bool:
-    """Whether an interrupted run has left an outcome of a run that had come to its end before it began."""
-    earlier = before.header.earlier.get(outcome.run)
-    return not before.complete and earlier is not None and earlier.complete
+    """Whether an interrupted run has left an outcome as it was: neither its own, nor of a run that it went on with."""
+    return not before.complete and outcome.run not in {before.header.run, *before.header.resumed}
 
 
 def _same_config(before: RunHeader, now: RunHeader, server: str) -> bool:

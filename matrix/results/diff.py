@@ -59,9 +59,10 @@ def _kind(before: Outcome | None, after: Outcome | None) -> ChangeKind:
         return ChangeKind.APPEARED
     if after is None:
         return ChangeKind.DISAPPEARED
-    if before.is_red == after.is_red:
-        return ChangeKind.CHANGED
-    return ChangeKind.WORSE if after.is_red else ChangeKind.BETTER
+    if after.is_red and not before.is_red:
+        return ChangeKind.WORSE
+    # A red cell that is not asked any more has not become better.
+    return ChangeKind.BETTER if before.is_red and after.verdict is Verdict.PASSED else ChangeKind.CHANGED
 
 
 def _verdict(outcome: Outcome | None) -> Verdict | None:

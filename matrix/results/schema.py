@@ -65,6 +65,9 @@ class HeaderLine(_Line):
     planned: int = Field(description="how many outcomes a complete run has")
     run: str = Field(description="id of this run, among those whose outcomes are in this file")
     earlier: dict[str, EarlierLine] = Field(description="the other runs whose outcomes are in this file, by id")
+    resumed: tuple[str, ...] = Field((), description="those of them whose finished cells it did not ask again")
+    live: bool = Field(default=False, description="whether agents had their real models")
+    repeat: int = Field(default=1, description="how often each cell was asked")
 
     @classmethod
     def of(cls, header: RunHeader) -> HeaderLine:
@@ -94,6 +97,9 @@ class HeaderLine(_Line):
                 name: EarlierRun(each.created, each.matrix, each.python, each.packages, each.complete)
                 for name, each in self.earlier.items()
             },
+            resumed=self.resumed,
+            live=self.live,
+            repeat=self.repeat,
         )
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from matrix.errors import CannotWrite
+from filelock import FileLock, Timeout
+
+from matrix.errors import CannotWrite, FolderInUse
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.results.command import portable
@@ -22,6 +24,23 @@ from matrix.results.reading import EVIDENCE, FILE_NAME
 from matrix.results.schema import FooterLine, HeaderLine, OutcomeLine, as_json
 
 PAGE = "matrix.md"
+LOCK = ".lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Keep other runs out of a folder while one writes there. Raises UsageError where it cannot, or is not the first.
+
+    The lock is the process's: it goes with it, however that ends.
+    """
+    with _writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            held = FileLock(folder / LOCK).acquire(timeout=0)
+        except Timeout as taken:
+            raise FolderInUse(folder) from taken
+    with held:
+        yield
 
 
 class ResultsWriter:
@@ -48,18 +67,23 @@ class ResultsWriter:
         return self
 
     def keep(self, cell: Cell, evidence: Any) -> str | None:
-        """Write the evidence of a cell; returns its path relative to the results, None where there is none."""
+        """Write the evidence of a cell; returns its path relative to the results, None where there is none.
+
+        Raises UsageError, as `write` does: the disk may be full by now.
+        """
         if evidence is None:
             return None
         path = f"{EVIDENCE}/{cell.slug}.json"
         text = json.dumps(evidence, ensure_ascii=False, indent=1, default=str)
-        (self.folder / path).write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
+        with _writing_to(self.folder):
+            (self.folder / path).write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
         return path
 
     def write(self, outcome: Outcome) -> None:
         """Write one outcome; what was written of its cell before no longer counts."""
-        self._file.write(as_json(OutcomeLine.of(outcome)) + "\n")
-        self._file.flush()
+        with _writing_to(self.folder):
+            self._file.write(as_json(OutcomeLine.of(outcome)) + "\n")
+            self._file.flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -99,7 +123,7 @@ def write_page(folder: Path, markdown: str) -> None:
 
 def write_merged(matrix: Matrix, files: Sequence[Path], folder: Path) -> None:
     """Write a merged matrix, with the evidence of all its parts. Raises UsageError."""
-    with _writing_to(folder):
+    with alone_in(folder), _writing_to(folder):
         (folder / EVIDENCE).mkdir(parents=True, exist_ok=True)
         for path in files:
             source = (path if path.is_dir() else path.parent) / EVIDENCE

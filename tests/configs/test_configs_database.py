@@ -37,7 +37,7 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
 
 
 def test_the_password_is_not_shown() -> None:
-    assert Database("postgresql://me:hidden@host/name").shown == "postgresql://me:***@host/name"
+    assert Database("postgresql://me:hidden@host/name").shown == "postgresql://me@host/name"
 
 
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

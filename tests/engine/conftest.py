@@ -14,7 +14,7 @@ from matrix.engine.verbs import Setting
 from matrix.lab.lab import Lab
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
-from matrix.model import STATEFUL, Agent, Capability, Cell, Severity
+from matrix.model import STATEFUL, Agent, Capability, Cell, Severity, Transport
 from tests.engine.questions import HANG
 
 
@@ -29,18 +29,20 @@ def put(lab):
     """Return a function that puts a question to an agent: verdict, reason and evidence."""
     numbers = iter(range(1, 100))
 
-    async def question(check, agent, *, transport="stdio", servers=("echo",), deadline=HANG, wanted=None, start=None):
+    async def question(
+        check, agent, *, transport="stdio", servers=("echo",), deadline=HANG, attached=None, start=None, unsupported=()
+    ):
         async def started(_):
             return CallableInstance(agent)
 
         capability = Capability("test.question", "It works.", "", Severity.CORE, check, servers)
         capability = replace(capability, deadline=deadline)
-        cell = Cell("tiny", "test.question", servers, transport, STATEFUL)
+        cell = Cell("tiny", "test.question", servers, Transport(transport), STATEFUL)
         setting = Setting(
             lab,
-            Agent("tiny", "this test", target="tiny:agent"),
+            Agent("tiny", "this test", target="tiny:agent", unsupported=frozenset(unsupported)),
             start or started,
-            wanted or (lambda *_: [ServerSpec(name, StubServer(load_stub(name))) for name in servers]),
+            attached or (lambda *_: [ServerSpec(name, StubServer(load_stub(name))) for name in servers]),
             lambda *_: (),
         )
         outcome, evidence = await execute(cell, capability, setting, next(numbers))

@@ -54,6 +54,15 @@ async def test_a_feature_that_is_found_absent_is_unsupported(put):
     assert (await put(check, control)).told == (Verdict.UNSUPPORTED, "it says so itself")
 
 
+async def test_a_failure_of_what_the_row_declares_absent_is_unsupported_and_says_what_was_seen(put):
+    async def check(cell):
+        expect(False, "no prompt was offered")
+
+    cell = await put(check, control, unsupported=frozenset({"test.question"}))
+    assert cell.told == (Verdict.UNSUPPORTED, "declared unsupported, and so it is: no prompt was offered")
+    assert (await put(round_trip, control, unsupported=frozenset({"test.question"}))).told == (Verdict.PASSED, "")
+
+
 @pytest.mark.parametrize(
     ("agent", "reason"),
     [
@@ -184,7 +193,7 @@ async def test_a_server_that_cannot_be_had_is_the_servers_fault(put):
     def wanted(*_):
         raise ServerFault("memory did not come up over HTTP")
 
-    cell = await put(round_trip, control, wanted=wanted)
+    cell = await put(round_trip, control, attached=wanted)
     assert cell.told == (Verdict.ERRORED, "memory did not come up over HTTP")
     assert cell.outcome.blamed_on is Blame.SERVER
 
@@ -209,7 +218,7 @@ async def test_a_stub_that_crashes_on_its_own_is_our_fault_and_no_agents(put, tr
     def wanted(*_):
         return [ServerSpec("crashing", StubServer(Stub("crashing", crashing, Room, STDERR)))]
 
-    cell = await put(check, control, transport=transport, wanted=wanted)
+    cell = await put(check, control, transport=transport, attached=wanted)
     assert cell.told == (Verdict.ERRORED, "lab fault: the stub crashing ended by Crash: boom")
     assert cell.outcome.blamed_on is Blame.MATRIX
 

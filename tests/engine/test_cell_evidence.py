@@ -57,8 +57,8 @@ async def test_headers_and_variables_that_are_secret_are_not_in_the_evidence(put
         env = {"SOME_API_KEY": SECRET, "DATABASE_URL": f"postgres://me:{SECRET}@db"}
         return [ServerSpec("echo", StubServer(load_stub("echo")), env=env)]
 
-    http = await put(round_trip, control, transport="http", wanted=over_http)
-    stdio = await put(round_trip, control, wanted=over_stdio)
+    http = await put(round_trip, control, transport="http", attached=over_http)
+    stdio = await put(round_trip, control, attached=over_stdio)
     raised = await put(round_trip, raising(RuntimeError("401 for Authorization: Bearer abcdef123456")))
     assert http.told == stdio.told == (Verdict.PASSED, "")
     for cell in (http, stdio, raised):

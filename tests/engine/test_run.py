@@ -147,6 +147,29 @@ def test_registrations_that_cannot_be_loaded_are_red_rows_beside_the_others(tmp_
     assert result.exit_code == 1
 
 
+def test_a_given_row_whose_name_fits_no_cell_is_a_red_row_that_says_so(tmp_path: Path) -> None:
+    given = tmp_path / "my agent.toml"
+    given.write_text('factory = "mute:agent"\n')
+    _, result, _ = ask(make_project(tmp_path), tmp_path / "out", narrowed(str(given)))
+    assert verdicts(result.matrix) == {"control": "passed", "my_agent": "failed"}
+    (red,) = (each for each in result.matrix.outcomes if each.cell.agent == "my_agent")
+    assert red.reason.startswith("an agent cannot be called 'my agent'; use letters, digits and `_.+-`")
+
+
+def test_a_row_that_declares_absent_what_is_not_optional_says_so(tmp_path: Path) -> None:
+    row = '[tool.matrix.agents.mute]\nfactory = "mute:agent"\nunsupported = ["invoke.round-trip"]\n'
+    _, result, _ = ask(make_project(tmp_path, row), tmp_path / "out", narrowed("mute"))
+    (red,) = (each for each in result.matrix.outcomes if each.cell.agent == "mute")
+    assert red.verdict is Verdict.FAILED
+    assert red.reason.startswith("unsupported: 'invoke.round-trip' is no optional capability")
+    assert "; correct `unsupported` in " in red.reason
+
+
+def test_the_header_says_how_often_cells_were_asked_and_whether_of_real_models(asking: Ask) -> None:
+    _, result, _ = asking(repeat=2)
+    assert (result.matrix.header.repeat, result.matrix.header.live) == (2, False)
+
+
 TURNING = """\
 from pathlib import Path
 from matrix.adapters.control import control

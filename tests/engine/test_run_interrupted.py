@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from matrix.engine.process import LONGEST_TEMPORARY_FOLDER
 from matrix.results.reading import read_matrix
 from tests.engine.projects import CELL, make_project, verdicts
 from tests.engine.running import Running, on_linux
@@ -121,3 +123,29 @@ def test_an_interrupt_at_the_first_line_of_output_keeps_the_results_readable(stu
     assert "(interrupted; " in out
     assert running.left() == []
     assert not read_matrix(stuck / "out").complete
+
+
+def test_a_run_whose_whole_group_is_terminated_as_ci_systems_do_says_so_and_leaves_nothing(stuck: Path) -> None:
+    running = Running(stuck, "--jobs", "2")
+    running.wait_for("[1/2] passed control::")
+    os.killpg(running.process.pid, signal.SIGTERM)
+    code, out, err = running.end()
+    assert (code, err) == (130, "")
+    assert "(interrupted; " in out
+    assert running.left() == []
+    assert verdicts(read_matrix(stuck / "out")) == {"control": "passed"}
+
+
+def test_a_folder_for_temporary_files_may_be_as_long_as_a_socket_in_it_allows(
+    stuck: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Path(tempfile.mkdtemp(prefix="m-"))
+    (stuck / "released").touch()
+    for length, expected in ((LONGEST_TEMPORARY_FOLDER, 1), (LONGEST_TEMPORARY_FOLDER + 1, 2)):
+        folder = short / ("x" * (length - len(f"{short}/")))
+        folder.mkdir()
+        monkeypatch.setenv("TMPDIR", str(folder))
+        code, _, err = Running(stuck).end()
+        assert code == expected
+    assert f"matrix: the path of the folder for temporary files, {folder}, is too long for a socket in it" in err
+    assert f"; set TMPDIR to one with at most {LONGEST_TEMPORARY_FOLDER} bytes\n" in err

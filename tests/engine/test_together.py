@@ -10,6 +10,7 @@ from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.model import STATEFUL, STATELESS
 from matrix.origin import Registration, RegistrationKind
+from matrix.outcome import Blame
 from matrix.plan import make_plan
 from matrix.registry.discovery import find_stubs
 from matrix.registry.registration import from_mapping
@@ -53,3 +54,14 @@ def test_two_questions_in_one_run_have_each_its_own_shared_server(tmp_path: Path
             f"{MEETING}::rendezvous[http,{STATELESS}]",
         )
     }
+
+
+def test_a_shared_server_that_does_not_start_is_nobodys_failure(tmp_path: Path) -> None:
+    given = Registration(RegistrationKind.IMPORT_STRING, "meeting_rows:agent")
+    agents = [from_mapping({"factory": "meeting_rows:agent"}, "one", given, tmp_path)]
+    (all_agents,) = (each for each in find_capabilities() if each.id == ALL_AGENTS)
+    plan = make_plan(agents, [all_agents], find_stubs())
+    nowhere = replace(plan, capabilities=(replace(all_agents, servers=("nowhere",)),))
+    (found,) = (each.outcome for each in LocalEngine(nowhere, Options()).run() if isinstance(each, Finished))
+    assert (found.verdict.value, found.blamed_on) == ("errored", Blame.MATRIX)
+    assert found.reason == "the server nowhere, which all agents were to use together, did not start"

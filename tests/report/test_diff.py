@@ -62,7 +62,7 @@ def test_another_reason_alone_is_no_change() -> None:
         ("unsupported", "failed", "worse"),
         ("failed", "passed", "better"),
         ("errored", "passed", "better"),
-        ("failed", "skipped", "better"),
+        ("failed", "skipped", "changed"),
         ("failed", "errored", "changed"),
         ("failed", "timed-out", "changed"),
         ("passed", "skipped", "changed"),

@@ -42,6 +42,13 @@ def test_all_green_has_no_section_about_what_is_not() -> None:
     assert "## Not green" not in markdown.render(Matrix(HEADER, (outcome("stan::invoke.unicode"),)))
 
 
+def test_a_cell_of_the_capabilities_counts_only_what_was_asked_and_shows_the_worst() -> None:
+    places = [f"stan::invoke.unicode::echo[{transport},2025-11-25]" for transport in ("http", "sse", "stdio")]
+    seen = zip(places, ("flaky", "skipped", "failed"), strict=True)
+    page = markdown.render(Matrix(HEADER, tuple(outcome(*each) for each in seen)))
+    assert "| `invoke.unicode` | core | 🔴 0/2 |" in " ".join(page.split())
+
+
 def test_an_interrupted_run_says_so() -> None:
     cut = Matrix(header(planned=3), (outcome("stan::invoke.unicode"),), complete=False)
     assert "**Interrupted: 2 cells were not asked.**" in markdown.render(cut)

@@ -58,6 +58,10 @@ def test_what_no_shell_can_read_stays_as_it_is() -> None:
             ("/v/bin/agent-matrix", "run", "--directory", "/p", "--agent", "pkg:agent", "--cell", CELL),
             ("python", "-m", "matrix", "run", "--agent", "pkg:agent", "--cell", CELL),
         ),
+        (
+            ("agent-matrix", "run", "--directory", "/w/p", "--agent", "/w/x.toml", "--baseline", "/w/p/b.toml"),
+            ("python", "-m", "matrix", "run", "--agent", "../x.toml", "--baseline", "b.toml"),
+        ),
         (("python", "-m", "matrix", "run", "--cell", CELL), ("python", "-m", "matrix", "run", "--cell", CELL)),
         (("make", "it"), ("make", "it")),
     ],

@@ -101,6 +101,13 @@ def test_a_run_that_is_resumed_twice_keeps_what_both_have_finished() -> None:
     assert ids(resumed(left, NOW, BOTH)) == (BOTH, BOTH)
 
 
+def test_a_narrow_run_over_one_that_never_ended_goes_on_with_what_it_had_still_to_renew() -> None:
+    wide = Matrix(replace(HEADER, planned=5), (PASSED, FAILED), complete=False)
+    narrow = renewed(wide, NOW, BOTH)
+    left = Matrix(narrow.header, (replace(PASSED, run="r2"), FAILED), complete=False)
+    assert ids(resumed(left, NOW, BOTH)) == ([PASSED.cell.id], [PASSED.cell.id])
+
+
 def test_shards_are_merged_with_their_headers_and_their_evidence(tmp_path: Path) -> None:
     folders = [written(tmp_path / "1", FAILED, PASSED), written(tmp_path / "2", KNOWN)]
     runs = [(str(folder), read_matrix(folder)) for folder in folders]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +21,7 @@ from matrix.results.reading import read_evidence, read_matrix
 from matrix.results.schema import HeaderLine
 from matrix.results.writing import (
     ResultsWriter,
+    alone_in,
     complete_lines,
     published,
     write_complete,
@@ -194,3 +201,48 @@ def test_published_results_name_no_folder_of_the_machine_that_made_them(tmp_path
     assert read_matrix(tmp_path).outcomes[0].reproduce == (
         "python -m matrix run --agent 'rows of mine/x.toml' --cell 'x::a.b::echo[http,any]'"
     )
+
+
+def test_while_a_run_writes_into_a_folder_another_one_is_refused(tmp_path: Path) -> None:
+    other = [
+        sys.executable,
+        "-m",
+        "matrix",
+        "run",
+        "--agent",
+        "control",
+        "--cell",
+        "*invoke.round-trip*",
+        "--output",
+        "out",
+    ]
+    with alone_in(tmp_path / "out"):
+        ended = subprocess.run(other, cwd=tmp_path, capture_output=True, text=True, check=False)
+    refusal = "matrix: another run is writing to out; wait for its end, or name another folder with --output"
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (2, refusal)
+    with alone_in(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_that_is_full_by_now_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with ResultsWriter(tmp_path, HEADER) as results, full_disk(), pytest.raises(UsageError, match="cannot write to"):
+        results.keep(PASSED.cell, {"notes": ["x" * 10_000]})
+    with (
+        ResultsWriter(tmp_path, HEADER) as results,
+        full_disk(),
+        pytest.raises(UsageError, match=r"cannot write to .*; name another folder"),
+    ):
+        results.write(replace(FAILED, reason="x" * 10_000))
+
+
+@contextmanager
+def full_disk() -> Generator[None]:
+    """Let no file of this process grow beyond 5 KB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heeded = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, heeded)
