@@ -26,7 +26,7 @@ matrix: setup ## Run the matrix on the bundled agents, with stub and real server
 	$(PYTHON) -m matrix run --baseline results/baseline.toml
 
 test: setup ## Run the tests, in parallel; COVERAGE=1 measures what they reach, and fails below 90 %
-	$(PYTHON) -m pytest -n auto $(if $(COVERAGE),--cov --cov-report=term)
+	$(PYTHON) -m pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term)
 
 coverage: ## Run the tests and show in htmlcov/ which lines and branches of matrix/ they reach
 	$(MAKE) test COVERAGE=1

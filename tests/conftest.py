@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,11 @@ class MarkdownSnapshot(TextSnapshot):
     """The same, in tests/snapshots/NAME.md."""
 
     file_extension = "md"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Say how many `-n auto` is: more than there are cores, since many tests wait for processes and deadlines."""
+    return math.ceil(1.5 * (os.cpu_count() or 1))
 
 
 @pytest.fixture
