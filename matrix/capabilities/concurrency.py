@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, expect
-from matrix.lab.script import Gate, Turn, call, say, together
+from matrix.lab.script import Gate, Turn, at_once, call, say
 from matrix.model import STATEFUL, STATELESS
 
 MANY = 16
@@ -27,7 +27,7 @@ async def parallel_calls(cell: CellVerbs) -> None:
 
     The tool returns only once two callers are inside: calls made one after the other never return.
     """
-    run = await cell.ask(together(call("meet", party=2, token="a"), call("meet", party=2, token="b")))
+    run = await cell.ask(at_once(call("meet", party=2, token="a"), call("meet", party=2, token="b")))
     expect(_each_got(run, "meet", ["met a", "met b"]), "the two calls did not both come back")
     expect(len(cell.trace.calls("meet")) == 2, "the server did not see two calls")
 
@@ -39,7 +39,7 @@ async def parallel_servers(cell: CellVerbs) -> None:
     Two servers share one meeting place; the tool of each returns only once both have been called.
     """
     tools = dict(zip(cell.servers, ("meet", "join"), strict=True))
-    run = await cell.ask(together(*(call(tool, on=server, party=2, token=tool) for server, tool in tools.items())))
+    run = await cell.ask(at_once(*(call(tool, on=server, party=2, token=tool) for server, tool in tools.items())))
     for server, tool in tools.items():
         expect(f"met {tool}" in run.result(tool), f"the call to {server} did not come back")
         expect(len(cell.trace.calls(tool, server=server)) == 1, f"{server} did not see one call")
@@ -157,7 +157,7 @@ async def one_failure(cell: CellVerbs) -> None:
     """
     first, last, after = cell.nonce("first"), cell.nonce("last"), cell.nonce("after")
     run = await cell.ask(
-        together(call("echo", text=first), call("fail", message=cell.nonce("error")), call("echo", text=last)),
+        at_once(call("echo", text=first), call("fail", message=cell.nonce("error")), call("echo", text=last)),
         call("echo", text=after),
     )
     for text in (first, last, after):
@@ -266,7 +266,7 @@ async def order(cell: CellVerbs) -> None:
     Three calls of one turn, which the server answers in reverse order; each call has to be shown its own answer.
     """
     tokens = [cell.nonce(number) for number in range(3)]
-    turn: Turn = together(*(call("turnstile", token=token, of=3) for token in tokens))
+    turn: Turn = at_once(*(call("turnstile", token=token, of=3) for token in tokens))
     run = await cell.ask(turn)
     expect(_each_got(run, "turnstile", tokens), "a call was shown the answer of another")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
+from matrix.lab.model.strict_arguments import completed
 from matrix.lab.records import OfferedTool
 from matrix.lab.script import call, call_with, together
 
@@ -123,9 +124,9 @@ def _valid(schema: Mapping[str, Any], example: Mapping[str, Any]) -> bool:
 
 
 def accepts(tool: OfferedTool, example: Mapping[str, Any]) -> None:
-    """Expect that the offered schema accepts these arguments."""
+    """Expect that the offered schema accepts these arguments, with null for what a strict one asks for beside them."""
     try:
-        valid = _valid(tool.schema, example)
+        valid = _valid(tool.schema, completed(example, tool.schema))
     except Exception as problem:  # noqa: BLE001  (a dangling reference shows only when it is followed)
         valid = False
         expect(valid, f"the offered schema of {tool.name} is broken: {problem}")

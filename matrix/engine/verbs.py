@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.adapters.choose import Starter
-from matrix.capabilities.verbs import Run, Unmet
+from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
@@ -137,7 +137,10 @@ class Verbs:
             await torn_down(session.instance.close())
 
     async def run(self, instance: Instance, entries: Mapping[str, Any], script: Script, history: Any) -> Run:
-        """Run an instance once, in a task of its own: what it does to its scopes must not reach ours."""
+        """Run an instance once, in a task of its own: what it does to its scopes must not reach ours.
+
+        Raises Unsupported where the script needs several calls in flight, and the agent asks for one at a time.
+        """
         number, self._runs = self._runs, self._runs + 1
         lab, agent = self._setting.lab, self._setting.agent
         conversation = lab.converse(self._key, number, script, self.trace)
@@ -152,6 +155,8 @@ class Verbs:
         answer, error = await ended(running)
         text = None if answer is None else answer.text
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
+        if conversation.serial:
+            raise Unsupported("the agent asks its model for one call at a time")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
         return Run(number, text, error, tuple(conversation.missing), exchanges, kept)

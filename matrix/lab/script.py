@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -61,7 +61,8 @@ class ProviderFault:
 class Turn:
     """One answer of the model: text, or calls made together, or a provider's fault; held back by `gate`.
 
-    `reached` is opened when the agent's request for this turn has arrived.
+    `reached` is opened when the agent's request for this turn has arrived. Calls `at_once` are asked for in one turn or
+    not at all; the others come one a turn where the agent asks its model for that.
     """
 
     calls: tuple[Call, ...] = ()
@@ -69,14 +70,15 @@ class Turn:
     fault: ProviderFault | None = None
     gate: Gate | None = None
     reached: Gate | None = None
+    at_once: bool = False
 
     def behind(self, gate: Gate) -> Turn:
         """Return the same turn, answered only once the gate is open."""
-        return Turn(self.calls, self.text, self.fault, gate, self.reached)
+        return replace(self, gate=gate)
 
     def announcing(self, reached: Gate) -> Turn:
         """Return the same turn, which opens `reached` as soon as the agent asks for it."""
-        return Turn(self.calls, self.text, self.fault, self.gate, reached)
+        return replace(self, reached=reached)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,11 @@ def call_unknown(name: str, **arguments: Any) -> Turn:
 def together(*turns: Turn) -> Turn:
     """Make the calls of these turns in a single one."""
     return Turn(calls=tuple(one for turn in turns for one in turn.calls))
+
+
+def at_once(*turns: Turn) -> Turn:
+    """Make the calls of these turns in a single one, for a question that has no sense where they come one by one."""
+    return replace(together(*turns), at_once=True)
 
 
 def say(text: str) -> Turn:

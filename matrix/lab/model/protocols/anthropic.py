@@ -10,7 +10,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
-from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
+from matrix.lab.model.protocols import anthropic_options
+from matrix.lab.model.protocols.base import (
+    Ended,
+    ModelRequest,
+    OfferedTool,
+    Reply,
+    ReplyCall,
+    ShownResult,
+    WireResponse,
+)
 from matrix.lab.model.protocols.reading import (
     bare_path,
     join,
@@ -60,6 +69,12 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
 }
 _SERVER_FAULT = ("api_error", "Internal server error")
 
+_STOP_REASONS: Mapping[Ended, str] = {
+    Ended.BY_ITSELF: "end_turn",
+    Ended.AT_MAX_TOKENS: "max_tokens",
+    Ended.AT_STOP: "stop_sequence",
+}
+
 
 class Anthropic:
     """The wire format of `POST …/v1/messages`."""
@@ -88,35 +103,35 @@ class Anthropic:
         if "max_tokens" not in body:
             raise ValueError("The request has no `max_tokens`.")
         _check_calls_are_answered(messages)
+        offered = tuple(_offered(tool) for tool in mappings(body.get("tools")) if _is_custom(tool))
         return ModelRequest(
             model=model,
             system=join([text_of(body.get("system")), _texts(messages, "system")]),
             user_text=_texts(messages, "user"),
-            offered=tuple(_offered(tool) for tool in mappings(body.get("tools")) if _is_custom(tool)),
+            offered=offered,
             results=tuple(_shown(block) for each in messages for block in _blocks(each, "tool_result")),
             stream=body.get("stream") is True,
             raw=body,
             asked=tuple(_asked(block) for each in messages for block in _blocks(each, "tool_use")),
+            choice=anthropic_options.tool_choice(body, offered),
+            answer=anthropic_options.answer_format(body),
+            limits=anthropic_options.limits(body),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one message, or as its events."""
-        head = {
-            "id": f"msg_{response_id}",
-            "type": "message",
-            "role": "assistant",
-            "model": request.model,
-            "stop_sequence": None,
-        }
+        reply = reply.within(request.limits)
+        head = {"id": f"msg_{response_id}", "type": "message", "role": "assistant", "model": request.model}
         content = _content(reply)
         if request.stream:
             return stream_response(event(data, name=data["type"]) for data in _events(reply, head, content))
-        return json_response({**head, "content": content, "stop_reason": _stop(reply), "usage": _USAGE})
+        return json_response({**head, "content": content, **_stop(reply), "usage": _USAGE})
 
-    def render_fault(self, status: int) -> WireResponse:
+    def render_fault(self, status: int, problem: ValueError | None = None) -> WireResponse:
         """Render the API's error body."""
         kind, message = _FAULTS.get(status, _SERVER_FAULT)
-        return json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)
+        error = {"type": kind, "message": message if problem is None else str(problem)}
+        return json_response({"type": "error", "error": error, "request_id": "req_scripted"}, status=status)
 
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Name the rules broken; all but one are the API's own refusals, in its words.
@@ -215,8 +230,10 @@ def _check_none_waits(waiting: Sequence[str]) -> None:
         raise ValueError(f"The tool use `{waiting[0]}` has no tool result in the next message.")
 
 
-def _stop(reply: Reply) -> str:
-    return "tool_use" if reply.calls else "end_turn"
+def _stop(reply: Reply) -> dict[str, str | None]:
+    """Return why the message ends, in the two fields that say so."""
+    reason = "tool_use" if reply.calls else _STOP_REASONS[reply.ended]
+    return {"stop_reason": reason, "stop_sequence": reply.stopped_by}
 
 
 def _content(reply: Reply) -> list[dict[str, Any]]:
@@ -233,13 +250,13 @@ def _events(reply: Reply, head: Mapping[str, Any], content: Sequence[Mapping[str
         **head,
         "content": [],
         "stop_reason": None,
+        "stop_sequence": None,
         "usage": {**_USAGE, "output_tokens": 1},
     }
     yield {"type": "message_start", "message": begun}
     for index, block in enumerate(content):
         yield from _block_events(index, block)
-    delta = {"stop_reason": _stop(reply), "stop_sequence": None}
-    yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": OUTPUT_TOKENS}}
+    yield {"type": "message_delta", "delta": _stop(reply), "usage": {"output_tokens": OUTPUT_TOKENS}}
     yield {"type": "message_stop"}
 
 

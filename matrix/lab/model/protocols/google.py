@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
-from matrix.lab.model.protocols import google_schema
-from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, WireResponse
+from matrix.lab.model.protocols import google_options, google_schema
+from matrix.lab.model.protocols.base import Ended, ModelRequest, OfferedTool, Reply, WireResponse
 from matrix.lab.model.protocols.google_contents import (
     asked_calls,
     check_calls_are_answered,
@@ -102,26 +102,31 @@ class Google:
         turns = turns_of(required_list(body, "contents"))
         check_calls_are_answered(turns)
         instruction = either(body, "systemInstruction")
+        offered = tuple(_offered(each) for each in _declarations(body))
         return GoogleRequest(
             model=model[1],
             system=text_of(instruction) or text_of(mapping(instruction).get("parts")),
             user_text=user_text(turns),
-            offered=tuple(_offered(each) for each in _declarations(body)),
+            offered=offered,
             results=shown_results(turns),
             stream=bare_path(path).endswith(":streamGenerateContent"),
             raw=body,
             asked=asked_calls(turns),
+            choice=google_options.tool_choice(body, offered, model[1]),
+            answer=google_options.answer_format(body, offered, model[1]),
+            limits=google_options.limits(body),
             sse=query_value(path, "alt") == "sse",
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one response, as server-sent events, or as a JSON array in pieces."""
+        reply = reply.within(request.limits)
         foot = {"usageMetadata": _USAGE, "modelVersion": request.model, "responseId": response_id}
         if not request.stream:
-            return json_response({"candidates": [_candidate(_parts(reply))], **foot})
+            return json_response({"candidates": _candidates(request, _parts(reply), _finish(reply)), **foot})
         parts = _streamed_parts(reply)
         chunks = [
-            {"candidates": [_candidate([part], finished=number == len(parts))], **foot}
+            {"candidates": _candidates(request, [part], _finish(reply) if number == len(parts) else None), **foot}
             for number, part in enumerate(parts, start=1)
         ]
         if isinstance(request, GoogleRequest) and request.sse:
@@ -129,10 +134,11 @@ class Google:
         rows = [f"{',' if index else '['}{to_json(chunk)}\r\n".encode() for index, chunk in enumerate(chunks)]
         return WireResponse(200, "application/json; charset=UTF-8", (*rows, b"]"))
 
-    def render_fault(self, status: int) -> WireResponse:
+    def render_fault(self, status: int, problem: ValueError | None = None) -> WireResponse:
         """Render the API's error body."""
         name, message = _FAULTS.get(status, _SERVER_FAULT)
-        return json_response({"error": {"code": status, "message": message, "status": name}}, status=status)
+        error = {"code": status, "message": message if problem is None else str(problem), "status": name}
+        return json_response({"error": error}, status=status)
 
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Name the rules broken: those of `google_schema`, and unique names."""
@@ -174,9 +180,15 @@ def _text_parts(reply: Reply, texts: Sequence[str]) -> list[dict[str, Any]]:
     return [{"text": text} for text in texts] if reply.text is not None or not reply.calls else []
 
 
-def _candidate(parts: Sequence[Mapping[str, Any]], *, finished: bool = True) -> dict[str, Any]:
-    candidate: dict[str, Any] = {"content": {"parts": list(parts), "role": "model"}, "index": 0}
-    return {**candidate, "finishReason": "STOP"} if finished else candidate
+def _finish(reply: Reply) -> str:
+    return "MAX_TOKENS" if reply.ended is Ended.AT_MAX_TOKENS else "STOP"
+
+
+def _candidates(request: ModelRequest, parts: Sequence[Mapping[str, Any]], finish: str | None) -> list[dict[str, Any]]:
+    """Return the candidates of one answer, or of one piece of it; only the last piece says why it ends."""
+    ended = {} if finish is None else {"finishReason": finish}
+    content = {"parts": list(parts), "role": "model"}
+    return [{"content": content, "index": index, **ended} for index in range(request.limits.alternatives)]
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -8,8 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
-from matrix.lab.model.protocols import openai_shared
-from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
+from matrix.lab.model.protocols import openai_options, openai_shared
+from matrix.lab.model.protocols.base import (
+    Ended,
+    ModelRequest,
+    OfferedTool,
+    Reply,
+    ReplyCall,
+    ShownResult,
+    WireResponse,
+)
 from matrix.lab.model.protocols.reading import (
     bare_path,
     join,
@@ -69,19 +77,24 @@ class OpenAIChat:
         model = required_string(body, "model")
         messages = required_list(body, "messages")
         _check_calls_are_answered(messages)
+        offered = tuple(_offered(tool) for tool in mappings(body.get("tools")) if _is_function(tool))
         return ModelRequest(
             model=model,
             system=_texts(messages, "system", "developer"),
             user_text=_texts(messages, "user"),
-            offered=tuple(_offered(tool) for tool in mappings(body.get("tools")) if _is_function(tool)),
+            offered=offered,
             results=tuple(_shown(each) for each in messages if each.get("role") == "tool"),
             stream=body.get("stream") is True,
             raw=body,
             asked=tuple(_asked(call) for each in messages for call in mappings(each.get("tool_calls"))),
+            choice=openai_options.tool_choice(body, offered),
+            answer=openai_options.chat_answer(body),
+            limits=openai_options.chat_limits(body),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one completion, or as its chunks."""
+        reply = reply.within(request.limits)
         head = {"id": f"chatcmpl-{response_id}", "created": CREATED, "model": request.model}
         if request.stream:
             return stream_response(_events(request, reply, head))
@@ -93,12 +106,13 @@ class OpenAIChat:
         }
         if reply.calls:
             message["tool_calls"] = [_call(call, to_json(dict(call.arguments))) for call in reply.calls]
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
-        return json_response({**head, "object": "chat.completion", "choices": [choice], "usage": _USAGE})
+        choice = {"message": message, "logprobs": None, "finish_reason": _finish(reply)}
+        choices = [{"index": index, **choice} for index in range(request.limits.alternatives)]
+        return json_response({**head, "object": "chat.completion", "choices": choices, "usage": _USAGE})
 
-    def render_fault(self, status: int) -> WireResponse:
+    def render_fault(self, status: int, problem: ValueError | None = None) -> WireResponse:
         """Render the API's error body."""
-        return openai_shared.fault(status)
+        return openai_shared.fault(status, problem)
 
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Name the rules broken: those of `openai_shared`, unique names, and at most 128 tools.
@@ -169,7 +183,9 @@ def _content(reply: Reply) -> str | None:
 
 
 def _finish(reply: Reply) -> str:
-    return "tool_calls" if reply.calls else "stop"
+    if reply.calls:
+        return "tool_calls"
+    return "length" if reply.ended is Ended.AT_MAX_TOKENS else "stop"
 
 
 def _call(call: ReplyCall, arguments: str) -> dict[str, Any]:
@@ -181,11 +197,12 @@ def _events(request: ModelRequest, reply: Reply, head: Mapping[str, Any]) -> Ite
     frame: dict[str, Any] = {**head, "object": "chat.completion.chunk"}
     # Where usage was asked for, every chunk but the last has it as null.
     no_usage = {"usage": None} if with_usage else {}
-    for delta in _deltas(reply):
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
-        yield event({**frame, "choices": [choice], **no_usage})
-    last: dict[str, Any] = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": _finish(reply)}
-    yield event({**frame, "choices": [last], **no_usage})
+    for index in range(request.limits.alternatives):
+        for delta in _deltas(reply):
+            choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+            yield event({**frame, "choices": [choice], **no_usage})
+        last: dict[str, Any] = {"index": index, "delta": {}, "logprobs": None, "finish_reason": _finish(reply)}
+        yield event({**frame, "choices": [last], **no_usage})
     if with_usage:
         yield event({**frame, "choices": [], "usage": _USAGE})
     yield b"data: [DONE]\n\n"

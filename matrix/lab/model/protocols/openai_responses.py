@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.model.protocols import openai_shared
-from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, ShownResult, WireResponse
+from matrix.lab.model.protocols import openai_options, openai_shared
+from matrix.lab.model.protocols.base import (
+    Ended,
+    ModelRequest,
+    OfferedTool,
+    Reply,
+    ReplyCall,
+    ShownResult,
+    WireResponse,
+)
 from matrix.lab.model.protocols.openai_tools import declared, offered_tools
 from matrix.lab.model.protocols.reading import bare_path, join, json_mapping, mappings, required_string, string, text_of
 from matrix.lab.model.protocols.schemas import duplicate_names
@@ -34,6 +42,12 @@ _USAGE: Mapping[str, Any] = {
     "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
 }
 
+_ECHOED = (
+    *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "previous_response_id", "reasoning"),
+    *("store", "temperature", "text", "tool_choice", "top_p", "truncation"),
+)
+"""What a response repeats of its request."""
+
 
 class OpenAIResponses:
     """The wire format of `POST …/responses`."""
@@ -54,30 +68,36 @@ class OpenAIResponses:
         """Read a request. Raises ValueError where the API would answer 400."""
         given = _input_items(body)
         _check_calls_are_answered(body, given)
+        offered = offered_tools(body)
         return ModelRequest(
             model=required_string(body, "model"),
             system=join([string(body.get("instructions")), _texts(given, "system", "developer")]),
             user_text=_texts(given, "user"),
-            offered=offered_tools(body),
+            offered=offered,
             results=tuple(_shown(each) for each in given if each.get("type") == "function_call_output"),
             stream=body.get("stream") is True,
             raw=body,
             asked=_asked(body, given),
+            choice=openai_options.tool_choice(body, offered),
+            answer=openai_options.responses_answer(body),
+            limits=openai_options.responses_limits(body),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one response, or as its events."""
+        reply = reply.within(request.limits)
         items = _output_items(request, reply, response_id)
+        response = _response(request, response_id, items, reply)
         if request.stream:
-            numbered = enumerate(_events(request, items, response_id))
+            numbered = enumerate(_events(_begun(response), response, items))
             return stream_response(
                 event({**data, "sequence_number": number}, name=data["type"]) for number, data in numbered
             )
-        return json_response(_response(request, response_id, items))
+        return json_response(response)
 
-    def render_fault(self, status: int) -> WireResponse:
+    def render_fault(self, status: int, problem: ValueError | None = None) -> WireResponse:
         """Render the API's error body."""
-        return openai_shared.fault(status)
+        return openai_shared.fault(status, problem)
 
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Name the rules broken: those of `openai_shared`, and unique names within a namespace.
@@ -151,7 +171,7 @@ def _output_items(request: ModelRequest, reply: Reply, response_id: str) -> list
             {
                 "id": f"msg_{response_id}",
                 "type": "message",
-                "status": "completed",
+                "status": "incomplete" if reply.ended is Ended.AT_MAX_TOKENS else "completed",
                 "role": "assistant",
                 "content": [part],
             }
@@ -181,38 +201,47 @@ def _call_item(call: ReplyCall, item_id: str, name: str, namespace: str | None) 
 
 
 def _response(
-    request: ModelRequest, response_id: str, items: Sequence[Mapping[str, Any]], *, done: bool = True
+    request: ModelRequest, response_id: str, items: Sequence[Mapping[str, Any]], reply: Reply
 ) -> dict[str, Any]:
+    cut = reply.ended is Ended.AT_MAX_TOKENS
+    said = {key: request.raw[key] for key in _ECHOED if request.raw.get(key) is not None}
     return {
         "id": f"resp_{response_id.removeprefix('resp_')}",
         "object": "response",
         "created_at": CREATED,
-        "status": "completed" if done else "in_progress",
+        "status": "incomplete" if cut else "completed",
         "background": False,
         "error": None,
-        "incomplete_details": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
         "instructions": None,
         "max_output_tokens": None,
         "metadata": {},
         "model": request.model,
         "output": list(items),
         "parallel_tool_calls": True,
-        "previous_response_id": request.raw.get("previous_response_id"),
+        "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None},
-        "store": False,
+        "store": True,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": "auto",
         "tools": [],
         "top_p": 1.0,
         "truncation": "disabled",
-        "usage": _USAGE if done else None,
+        "usage": _USAGE,
         "user": None,
+        **said,
     }
 
 
-def _events(request: ModelRequest, items: Sequence[dict[str, Any]], response_id: str) -> Iterator[dict[str, Any]]:
-    begun = _response(request, response_id, (), done=False)
+def _begun(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response as it is when it has just begun."""
+    return {**response, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
+
+
+def _events(
+    begun: Mapping[str, Any], response: Mapping[str, Any], items: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
     for index, item in enumerate(items):
@@ -221,7 +250,7 @@ def _events(request: ModelRequest, items: Sequence[dict[str, Any]], response_id:
         yield {"type": "response.output_item.added", "output_index": index, "item": started}
         yield from _message_events(item, index) if item["type"] == "message" else _call_events(item, index)
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    yield {"type": "response.completed", "response": _response(request, response_id, items)}
+    yield {"type": f"response.{response['status']}", "response": response}
 
 
 def _message_events(item: Mapping[str, Any], index: int) -> Iterator[dict[str, Any]]:

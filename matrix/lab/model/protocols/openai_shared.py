@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping, sequence
+from matrix.lab.model.protocols.base import Refused
 from matrix.lab.model.protocols.reading import bare_path, string
 from matrix.lab.model.protocols.schemas import arrays_without_items, at, has_type, walk
 from matrix.lab.model.protocols.sse import CREATED, MODEL_ID, json_response
@@ -85,10 +86,15 @@ class Function:
         )
 
 
-def fault(status: int) -> WireResponse:
+def fault(status: int, problem: ValueError | None = None) -> WireResponse:
     """Render the API's error body."""
     message, kind, code = _FAULTS.get(status, _SERVER_FAULT)
-    return json_response({"error": {"message": message, "type": kind, "param": None, "code": code}}, status=status)
+    param = None
+    if problem is not None:
+        message = str(problem)
+    if isinstance(problem, Refused):
+        param, code = problem.param, problem.code
+    return json_response({"error": {"message": message, "type": kind, "param": param, "code": code}}, status=status)
 
 
 def models_answer(path: str) -> WireResponse | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from matrix.json_access import mapping, sequence
 
@@ -46,6 +47,31 @@ def walk(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Mapp
     for keyword in _ALONE:
         if isinstance(schema.get(keyword), dict):
             yield from walk(mapping(schema[keyword]), _place(where, keyword))
+
+
+def resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema that a `$ref` into the same document leads to; an empty one where it leads nowhere.
+
+    A schema without a `$ref` is returned as it is. The pointer is that of RFC 6901.
+    """
+    node: Mapping[str, Any] = schema
+    seen: set[Any] = set()
+    while isinstance(ref := node.get("$ref"), str) and ref not in seen:
+        seen.add(ref)
+        found: Any = root
+        for step in ref.removeprefix("#").split("/")[1:]:
+            found = mapping(found).get(unquote(step).replace("~1", "/").replace("~0", "~"))
+        node = mapping(found if ref.startswith("#") else None)
+    return node
+
+
+def allows_null(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 8) -> bool:
+    """Whether null is an instance of the schema by its types, unions and constants."""
+    node = resolved(schema, root)
+    if "enum" in node or "const" in node:
+        return None in (*sequence(node.get("enum")), node.get("const", False))
+    unions = [each for keyword in ("anyOf", "oneOf") for each in sequence(node.get(keyword))]
+    return has_type(node, "null") or (depth > 0 and any(allows_null(mapping(each), root, depth - 1) for each in unions))
 
 
 def has_type(schema: Mapping[str, Any], name: str) -> bool:
