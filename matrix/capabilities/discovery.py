@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
-from matrix.lab.model.conversation import markers
+from matrix.lab.model.finding import markers
 from matrix.lab.records import OfferedTool
 from matrix.lab.script import Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS

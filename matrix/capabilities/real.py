@@ -10,7 +10,7 @@ from matrix.capabilities.schema import accepts
 from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
-from matrix.lab.model.conversation import find_tool
+from matrix.lab.model.finding import find_tool
 from matrix.lab.script import Call, Turn, call_with, say
 from matrix.model import Probe, Transport
 

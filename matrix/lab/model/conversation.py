@@ -7,19 +7,18 @@ loopback, they end here, on the lab's loop, and are answered by the same rendere
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from matrix.lab.model.finding import find_tool
 from matrix.lab.model.protocols import protocol_for
-from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, Reply, ReplyCall, WireProtocol, WireResponse
+from matrix.lab.model.protocols.base import ModelRequest, Reply, ReplyCall, WireProtocol, WireResponse
 from matrix.lab.records import ModelExchange, NoteKind
 from matrix.lab.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 
 
 @dataclass(frozen=True)
@@ -118,34 +117,6 @@ class Conversation:
                 return _Move(say(f"I cannot go on: {note}."), note=note)
             names.append(name)
         return _Move(turn, tuple(names))
-
-
-def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
-    """Return the name under which the wanted tool is offered, or None.
-
-    First by the marker that stubs put into descriptions. Then by name, every character outside [A-Za-z0-9] taken
-    for the same separator: the server's name and the tool's (`srv__tool`, `mcp_srv_tool`) where the server is
-    named, else the very name, else a name that ends in it.
-    """
-    for tool in offered:
-        for server, name in markers(tool):
-            if name == wanted.tool and wanted.server in {None, server}:
-                return tool.name
-    plain = _plain(wanted.tool)
-    ends = [tool.name for tool in offered if _plain(tool.name).endswith(f"_{plain}")]
-    of_server = [name for name in ends if wanted.server is not None and _plain(wanted.server) in _plain(name)]
-    exact = [tool.name for tool in offered if tool.name == wanted.tool]
-    same = [tool.name for tool in offered if _plain(tool.name) == plain]
-    return next((min(names, key=len) for names in (of_server, exact, same, ends) if names), None)
-
-
-def markers(tool: OfferedTool) -> list[tuple[str, str]]:
-    """Return server and tool of every marker in the description: stubs put one into each."""
-    return _MARKER.findall(tool.description)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", name)
 
 
 def _label(wanted: Call) -> str:

@@ -17,7 +17,8 @@ import httpx
 import httpx2
 
 from matrix.json_access import mapping
-from matrix.lab.model.conversation import Conversation, find_tool, markers
+from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.finding import find_tool, markers
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, ReplyCall, WireProtocol
 from matrix.lab.model.transport import CURRENT
