@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
 from matrix.adapters.choose import Starter
-from matrix.capabilities.verbs import Run, Unmet
+from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
@@ -96,7 +96,7 @@ class Verbs:
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Return the provider's rules that these tools break."""
         seen = self.trace.model[-1].protocol if self.trace.model else self._setting.agent.protocol
-        return PROTOCOLS[seen].violations(offered)
+        return PROTOCOLS[seen].violations([each for each in offered if each.raw])
 
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well."""
@@ -155,7 +155,8 @@ class Verbs:
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
-        return Run(number, text, error, tuple(conversation.missing), exchanges, kept)
+        missing = tuple(conversation.missing)
+        return Run(number, text, error, missing, exchanges, kept, conversation.tried, conversation.hidden)
 
     async def _session(self) -> AgentSession:
         if self._first is None:
@@ -178,12 +179,17 @@ class AgentSession:
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
+        if run.hidden is not None:
+            raise Unsupported(f"the tools {run.hidden}")
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
         if run.missing:
             names = sorted(tool.name for tool in run.offered)
             shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
-            raise Unmet(f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}")
+            in_vain = f"; {' and '.join(run.tried)}, asked for it, did not lead to it" if run.tried else ""
+            raise Unmet(
+                f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
+            )
         if any(turn.calls for turn in turns) and not run.offered:
             raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
         return run

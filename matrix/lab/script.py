@@ -10,7 +10,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 
@@ -48,6 +49,11 @@ class Call:
     server: str | None = None
     literal: bool = False
 
+    @property
+    def label(self) -> str:
+        """The tool's name, after that of its server where the call names one."""
+        return self.tool if self.server is None else f"{self.server}/{self.tool}"
+
 
 @dataclass(frozen=True)
 class ProviderFault:
@@ -57,11 +63,19 @@ class ProviderFault:
     malformed: bool = False
 
 
+class Aside(StrEnum):
+    """What a call is for that is none of the script's, and leads to one that is."""
+
+    SEARCH = "search"
+    DELEGATE = "delegate"
+
+
 @dataclass(frozen=True)
 class Turn:
     """One answer of the model: text, or calls made together, or a provider's fault; held back by `gate`.
 
-    `reached` is opened when the agent's request for this turn has arrived.
+    `reached` is opened when the agent's request for this turn has arrived. One with an `aside` is none of the
+    script's: it is played where a tool of the script is not offered, but may be reached.
     """
 
     calls: tuple[Call, ...] = ()
@@ -69,14 +83,15 @@ class Turn:
     fault: ProviderFault | None = None
     gate: Gate | None = None
     reached: Gate | None = None
+    aside: Aside | None = None
 
     def behind(self, gate: Gate) -> Turn:
         """Return the same turn, answered only once the gate is open."""
-        return Turn(self.calls, self.text, self.fault, gate, self.reached)
+        return replace(self, gate=gate)
 
     def announcing(self, reached: Gate) -> Turn:
         """Return the same turn, which opens `reached` as soon as the agent asks for it."""
-        return Turn(self.calls, self.text, self.fault, self.gate, reached)
+        return replace(self, reached=reached)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from matrix.lab.model.finding import find_tool
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import ModelRequest, Reply, ReplyCall, WireProtocol, WireResponse
-from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.model.reaching import Detour, OutOfReach, Reach, Way
+from matrix.lab.records import Hidden, ModelExchange, NoteKind
 from matrix.lab.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.trace import Trace
 
@@ -23,16 +23,21 @@ _FAREWELL = say("done")
 
 @dataclass(frozen=True)
 class _Move:
-    """What is played in answer to a request: the turn, the names under which its calls are offered, and a note."""
+    """What is played in answer to a request: the turn, how its calls are made, a note, and how their ids begin."""
 
     turn: Turn
-    names: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
     note: str = ""
+    prefix: str = ""
 
 
 @dataclass
 class Conversation:
-    """One run: the script, how far it has been played, and what was asked for in vain."""
+    """One run: the script, how far it has been played, and what was asked for in vain.
+
+    `tried` are the agent's own tools that did not lead to a missing one; `hidden` says how the agent has its model
+    use tools, where it offers none.
+    """
 
     key: str
     run: int
@@ -40,6 +45,12 @@ class Conversation:
     trace: Trace
     position: int = 0
     missing: list[str] = field(default_factory=list[str])
+    tried: tuple[str, ...] = ()
+    hidden: Hidden | None = None
+
+    def __post_init__(self) -> None:
+        self._reach = Reach(self.trace, self.script.prompt())
+        self._asides = 0
 
     async def answer(self, path: str, body: bytes) -> WireResponse:
         """Answer one HTTP request of the agent to its provider."""
@@ -69,7 +80,9 @@ class Conversation:
         at, position = self.trace.now(), self.position
         move = self._next(request)
         turn = move.turn
-        call_ids = tuple(f"call_{self.run}_{position}_{n}" for n in range(len(move.names)))
+        names = tuple(way.name for way in move.ways)
+        prefix = move.prefix or f"call_{self.run}_{position}"
+        call_ids = tuple(f"{prefix}_{n}" for n in range(len(names)))
         self.trace.add(
             ModelExchange(
                 at,
@@ -80,10 +93,11 @@ class Conversation:
                 request.offered,
                 request.results,
                 turn,
-                move.names,
+                names,
                 call_ids,
                 move.note,
                 request.asked,
+                tuple(self._reach.shown.values()),
             )
         )
         if turn.reached is not None:
@@ -93,34 +107,51 @@ class Conversation:
         if turn.fault is not None:
             return _faulty(protocol, turn.fault)
         calls = tuple(
-            ReplyCall(call_id, name, wanted.arguments)
-            for call_id, name, wanted in zip(call_ids, move.names, turn.calls, strict=True)
+            ReplyCall(call_id, way.name, way.arguments) for call_id, way in zip(call_ids, move.ways, strict=True)
         )
         reply = Reply(text=turn.text, calls=calls)
         return protocol.render(request, reply, response_id=f"resp_{self.run}_{position}")
 
     def _next(self, request: ModelRequest) -> _Move:
-        """Go on in the script; one whose tool was not offered is at its end."""
+        """Go on in the script; one whose tool cannot be reached is at its end."""
         turn = self.script.turns[self.position] if self.position < len(self.script.turns) else _FAREWELL
         if turn.calls and not request.offered:
             # A request without tools where the script needs one: a side call (a title, a summary), or an agent
             # that has lost its tools. It does not use up a turn.
+            self.hidden = self._reach.hidden(turn.calls[0], request) or self.hidden
             return _Move(_FAREWELL, note="offered no tools; the script waits")
-        self.position += 1
-        names: list[str] = []
+        ways: list[Way] = []
         for wanted in turn.calls:
-            name = wanted.tool if wanted.literal else find_tool(wanted, request.offered)
-            if name is None:
-                note = f"{_label(wanted)} was not offered"
-                self.missing.append(_label(wanted))
-                self.position = len(self.script.turns)
-                return _Move(say(f"I cannot go on: {note}."), note=note)
-            names.append(name)
-        return _Move(turn, tuple(names))
+            match self._reach.find(wanted, request):
+                case Way() as way:
+                    ways.append(way)
+                case Detour() as detour:
+                    return self._aside(detour)
+                case OutOfReach() as end:
+                    return self._given_up(wanted, end)
+        self.position += 1
+        if turn.calls:
+            self.missing.clear()
+            self.hidden, self.tried = None, ()
+        return _Move(turn, tuple(ways))
 
+    def _aside(self, detour: Detour) -> _Move:
+        """Play what may lead to a tool of the script, which waits."""
+        prefix = f"aside_{self.run}_{self._asides}"
+        self._asides += 1
+        self._reach.begin(f"{prefix}_0", detour)
+        turn = Turn((Call(detour.way.name, detour.way.arguments, literal=True),), aside=detour.aside)
+        return _Move(turn, (detour.way,), detour.note, prefix)
 
-def _label(wanted: Call) -> str:
-    return wanted.tool if wanted.server is None else f"{wanted.server}/{wanted.tool}"
+    def _given_up(self, wanted: Call, end: OutOfReach) -> _Move:
+        """End the script; but where a delegate could not go on, whoever delegated may."""
+        note = f"{wanted.label} was not offered"
+        if wanted.label not in self.missing:
+            self.missing.append(wanted.label)
+        self.tried, self.hidden = end.tried, end.hidden or self.hidden
+        if not end.elsewhere:
+            self.position = len(self.script.turns)
+        return _Move(say(f"I cannot go on: {note}."), note=note)
 
 
 def _faulty(protocol: WireProtocol, fault: ProviderFault) -> WireResponse:
