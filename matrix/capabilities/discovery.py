@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from matrix.capabilities.registry import capability
-from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
-from matrix.lab.model.conversation import markers
-from matrix.lab.records import OfferedTool
+from matrix.capabilities.verbs import CellVerbs, Run, Unsupported, expect
+from matrix.lab.model.finding import not_offered
 from matrix.lab.script import Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
 
@@ -24,7 +21,7 @@ async def list_tools(cell: CellVerbs) -> None:
     The agent is run once on a server of seven tools; the model's first request has to offer all of them.
     """
     run = await cell.ask(call("empty"))
-    _all_offered(cell, run.offered)
+    _all_offered(cell, run)
 
 
 @capability(
@@ -41,7 +38,7 @@ async def pagination(cell: CellVerbs) -> None:
     text = cell.nonce()
     run = await cell.ask(call("page_tool_12", text=text))
     expect(text in run.result("page_tool_12"), "the tool of the last page did not return its result")
-    _all_offered(cell, run.offered, tools=12)
+    _all_offered(cell, run, tools=12)
 
 
 @capability(
@@ -84,7 +81,7 @@ async def native_tools_kept(cell: CellVerbs) -> None:
     if cell.native is not None:
         turns.append(call_unknown(cell.native.tool, **cell.native.arguments))
     run = await cell.ask(*turns)
-    lost = sorted(own - {tool.name for tool in run.offered})
+    lost = sorted(own - {tool.name for exchange in run.exchanges for tool in exchange.offered})
     expect(not lost, f"with a server attached the agent no longer offers {', '.join(lost)}")
     expect(text in run.result("echo"), "the MCP tool did not return its result")
     if cell.native is not None:
@@ -92,10 +89,11 @@ async def native_tools_kept(cell: CellVerbs) -> None:
         expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
 
 
-def _all_offered(cell: CellVerbs, offered: Sequence[OfferedTool], tools: int = 7) -> None:
-    """Every tool that the stub has, by the marker in its description, whatever name the agent gave it."""
-    marked = {name for tool in offered for server, name in markers(tool) if server == cell.servers[0]}
-    listed = set(cell.trace.listed(cell.servers[0]))
-    missing = sorted(listed - marked)
+def _all_offered(cell: CellVerbs, run: Run, tools: int = 7) -> None:
+    """Every tool that the stub has, whatever name and description the agent gave it."""
+    listed = cell.trace.listed(cell.servers[0])
+    missing = not_offered(listed, run.offered, cell.servers[0])
+    if missing and run.search is not None:
+        raise Unsupported(f"the agent shows its tools by {run.search}, as many as a search finds, and not all of them")
     expect(not missing, f"{len(missing)} tools were not offered to the model: {', '.join(missing)}")
     expect(len(listed) == tools, f"the agent asked for {len(listed)} of the server's {tools} tools")

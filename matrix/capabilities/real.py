@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
-from matrix.capabilities.verbs import CellVerbs, Run, expect
+from matrix.capabilities.verbs import CellVerbs, Run, Unsupported, expect
 from matrix.errors import ServerFault
 from matrix.json_access import mapping, sequence
-from matrix.lab.model.conversation import find_tool
+from matrix.lab.model.finding import find_tool, not_offered
 from matrix.lab.script import Call, Turn, call_with, say
 from matrix.model import Probe, Transport
 
@@ -29,7 +29,9 @@ async def discovery(cell: CellVerbs) -> None:
     own = {tool.name for tool in alone.offered}
     offered = [tool for tool in run.offered if tool.name not in own]
     listed = cell.trace.listed()
-    missing = sorted(name for name in listed if find_tool(Call(name), offered) is None)
+    missing = not_offered(listed, offered)
+    if missing and run.search is not None:
+        raise Unsupported(f"the agent shows its tools by {run.search}, as many as a search finds, and not all of them")
     expect(not missing, f"{len(missing)} of the server's {len(listed)} tools were not offered: {', '.join(missing)}")
     expect(
         len(offered) == len(listed),
@@ -50,7 +52,7 @@ async def schema(cell: CellVerbs) -> None:
     compared = 0
     for name, tool in sorted(cell.trace.listed().items()):
         offered = next(
-            (each for each in run.offered if each.name == find_tool(Call(name, server=cell.servers[0]), run.offered)),
+            (each for each in run.offered if each.name == _found(cell, run, name)),
             None,
         )
         if offered is None:
@@ -63,7 +65,7 @@ async def schema(cell: CellVerbs) -> None:
         expect(not free, f"the offered schema of {name} no longer requires {', '.join(free)}")
     expect(compared, "none of the server's tools was offered")
     for probe in cell.probes():
-        name = find_tool(Call(probe.tool, server=cell.servers[0]), run.offered)
+        name = _found(cell, run, probe.tool)
         for offered in run.offered:
             if offered.name == name:
                 accepts(offered, probe.arguments)
@@ -106,6 +108,11 @@ async def shutdown(cell: CellVerbs) -> None:
     expect(gone, f"the server's process still ran {SHUTDOWN_SECONDS:g} s after the run")
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)
     expect(not stayed, f"the run left {', '.join(stayed)} running")
+
+
+def _found(cell: CellVerbs, run: Run, tool: str) -> str | None:
+    """Return the name under which a tool of the server was offered."""
+    return find_tool(Call(tool, server=cell.servers[0]), run.offered, cell.trace.listed(cell.servers[0]))
 
 
 async def _connected(cell: CellVerbs) -> Run:

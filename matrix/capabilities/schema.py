@@ -12,9 +12,10 @@ from typing import Any
 
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
+from matrix.lab.model.finding import find_tool
 from matrix.lab.model.strict_arguments import completed
 from matrix.lab.records import OfferedTool
-from matrix.lab.script import call, call_with, together
+from matrix.lab.script import Call, call, call_with, together
 
 _LONG_NAME = re.compile(r"`([^`]{24})[^`]{12,}`")
 ADDRESS = {"street": "Main St 1", "country": {"code": "FR"}}
@@ -108,12 +109,9 @@ async def provider_rules(cell: CellVerbs) -> None:
 
 
 def _offered(cell: CellVerbs, offered: tuple[OfferedTool, ...], tool: str) -> OfferedTool:
-    mark = f"[mcp:{cell.servers[0]}/{tool}]"
-    found = next((each for each in offered if mark in each.description or each.name == tool), None)
-    if found is None:
-        found = next((each for each in offered if each.name.endswith(tool)), None)
-    expect(found is not None, f"the tool {tool} was not offered")
-    return found or offered[0]
+    name = find_tool(Call(tool, server=cell.servers[0]), offered, cell.trace.listed(cell.servers[0]))
+    expect(name is not None, f"the tool {tool} was not offered")
+    return next(each for each in offered if each.name == name)
 
 
 def _valid(schema: Mapping[str, Any], example: Mapping[str, Any]) -> bool:
@@ -139,4 +137,6 @@ def _refuses(tool: OfferedTool, example: Mapping[str, Any], what: str) -> None:
 
 def _arrived(cell: CellVerbs, tool: str, arguments: Mapping[str, Any]) -> None:
     seen = [each.arguments for each in cell.trace.calls(tool)]
+    others = sorted({each.tool for each in cell.trace.calls()} - set(cell.trace.listed()))
+    expect(seen or not others, f"{tool} was never called; the server was asked for {', '.join(others)}")
     expect(seen == [arguments], f"the server saw the arguments {seen[0] if seen else 'of no call'} of {tool}")

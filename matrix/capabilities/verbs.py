@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from matrix.lab.records import ModelExchange, OfferedTool, ShownResult
-from matrix.lab.script import Turn
+from matrix.lab.records import Hidden, ModelExchange, OfferedTool, ShownResult
+from matrix.lab.script import Aside, Turn
 from matrix.lab.trace import Trace
 from matrix.model import Probe
 
@@ -36,7 +36,8 @@ class Run:
     """One run of the agent, seen by the model and by its own word.
 
     `answer` or `error` is what the agent returned or raised; `missing` are tools that the script asked for and
-    the agent had not offered.
+    the agent had not offered, `tried` the agent's own tools that did not lead to them, and `hidden` how the agent has
+    its model use tools without offering them.
     """
 
     index: int
@@ -45,11 +46,32 @@ class Run:
     missing: tuple[str, ...]
     exchanges: tuple[ModelExchange, ...]
     history: Any = None
+    tried: tuple[str, ...] = ()
+    hidden: Hidden | None = None
 
     @property
     def offered(self) -> tuple[OfferedTool, ...]:
-        """The tools of the last request that offered any."""
-        return next((each.offered for each in reversed(self.exchanges) if each.offered), ())
+        """The tools of the last request that offered any, and those that a search of the agent's own has shown.
+
+        Where the task was handed to a delegate, the last request is meant that was answered by calls of the script.
+        """
+        offering = [each for each in self.exchanges if each.offered]
+        if self.asides:
+            played = [each for each in offering if each.reply and each.reply.calls and not each.reply.aside]
+            offering = played or offering
+        found = self.exchanges[-1].found if self.exchanges else ()
+        return (*(offering[-1].offered if offering else ()), *found)
+
+    @property
+    def asides(self) -> Mapping[str, Aside]:
+        """The agent's own tools that were called to reach those of the script, and what for."""
+        replies = [(each.reply.aside, each.names) for each in self.exchanges if each.reply is not None]
+        return {name: aside for aside, names in replies if aside is not None for name in names}
+
+    @property
+    def search(self) -> str | None:
+        """The agent's own search for tools, where it was called to reach those of the script."""
+        return next((name for name, aside in self.asides.items() if aside is Aside.SEARCH), None)
 
     @property
     def system(self) -> str:
@@ -64,7 +86,7 @@ class Run:
         return [
             found.get(call_id)
             for exchange in self.exchanges
-            if exchange.reply is not None
+            if exchange.reply is not None and exchange.reply.aside is None
             for wanted, call_id in zip(exchange.reply.calls, exchange.call_ids, strict=False)
             if (tool is None or wanted.tool == tool) and (on is None or wanted.server == on)
         ]

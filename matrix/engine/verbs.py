@@ -95,7 +95,7 @@ class Verbs:
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Return the provider's rules that these tools break."""
         seen = self.trace.model[-1].protocol if self.trace.model else self._setting.agent.protocol
-        return PROTOCOLS[seen].violations(offered)
+        return PROTOCOLS[seen].violations([each for each in offered if each.raw])
 
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well."""
@@ -159,7 +159,8 @@ class Verbs:
             raise Unsupported("the agent asks its model for one call at a time")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
-        return Run(number, text, error, tuple(conversation.missing), exchanges, kept)
+        missing = tuple(conversation.missing)
+        return Run(number, text, error, missing, exchanges, kept, conversation.tried, conversation.hidden)
 
     async def _session(self) -> AgentSession:
         if self._first is None:
@@ -182,12 +183,17 @@ class AgentSession:
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
+        if run.hidden is not None:
+            raise Unsupported(f"the tools {run.hidden}")
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
         if run.missing:
             names = sorted(tool.name for tool in run.offered)
             shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
-            raise Unmet(f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}")
+            in_vain = f"; {' and '.join(run.tried)}, asked for it, did not lead to it" if run.tried else ""
+            raise Unmet(
+                f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
+            )
         if any(turn.calls for turn in turns) and not run.offered:
             raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
         return run

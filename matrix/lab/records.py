@@ -40,6 +40,13 @@ class NoteKind(StrEnum):
         return self in {NoteKind.LAB_FAULT, NoteKind.SERVER_FAULT}
 
 
+class Hidden(StrEnum):
+    """How an agent has its model use tools without offering them; a sentence about it goes on after "the tools"."""
+
+    HOSTED = "are of type mcp, which the provider calls; nothing of it runs here"
+    IN_THE_PROMPT = "stand in the prompt: there are no native tool calls"
+
+
 @dataclass(frozen=True)
 class Note:
     """Something that happened and is no record of a witness; `text` is a sentence for people."""
@@ -91,7 +98,10 @@ class ProcessEvent:
 
 @dataclass(frozen=True)
 class OfferedTool:
-    """A tool as the agent offered it to the model; `schema` is plain JSON Schema, `raw` what was really sent."""
+    """A tool as the agent offered it to the model; `schema` is plain JSON Schema, `raw` what was really sent.
+
+    `raw` is empty for a tool that only the result of a search has shown.
+    """
 
     name: str
     description: str
@@ -126,7 +136,8 @@ class ReplyCall:
 class ModelExchange:
     """One request to the model and what it was answered; `run` counts the runs of a cell from 0.
 
-    `asked` are the calls of the conversation before it. `reply` is None where the answer was not seen: a live model's
+    `asked` are the calls of the conversation before it, `found` the tools that a search of the agent's own has shown
+    in it. `reply` is None where the answer was not seen: a live model's
     calls are known from the next request only.
     """
 
@@ -142,6 +153,7 @@ class ModelExchange:
     call_ids: tuple[str, ...] = ()
     note: str = ""
     asked: tuple[ReplyCall, ...] = ()
+    found: tuple[OfferedTool, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 
@@ -48,6 +49,11 @@ class Call:
     server: str | None = None
     literal: bool = False
 
+    @property
+    def label(self) -> str:
+        """The tool's name, after that of its server where the call names one."""
+        return self.tool if self.server is None else f"{self.server}/{self.tool}"
+
 
 @dataclass(frozen=True)
 class ProviderFault:
@@ -57,12 +63,20 @@ class ProviderFault:
     malformed: bool = False
 
 
+class Aside(StrEnum):
+    """What a call is for that is none of the script's, and leads to one that is."""
+
+    SEARCH = "search"
+    DELEGATE = "delegate"
+
+
 @dataclass(frozen=True)
 class Turn:
     """One answer of the model: text, or calls made together, or a provider's fault; held back by `gate`.
 
     `reached` is opened when the agent's request for this turn has arrived. Calls `at_once` are asked for in one turn or
-    not at all; the others come one a turn where the agent asks its model for that.
+    not at all; the others come one a turn where the agent asks its model for that. One with an `aside` is none of the
+    script's: it is played where a tool of the script is not offered, but may be reached.
     """
 
     calls: tuple[Call, ...] = ()
@@ -71,6 +85,7 @@ class Turn:
     gate: Gate | None = None
     reached: Gate | None = None
     at_once: bool = False
+    aside: Aside | None = None
 
     def behind(self, gate: Gate) -> Turn:
         """Return the same turn, answered only once the gate is open."""

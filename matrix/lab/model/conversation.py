@@ -7,11 +7,11 @@ loopback, they end here, on the lab's loop, and are answered by the same rendere
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from matrix.lab.model.finding import find_tool, markers
 from matrix.lab.model.heeding import ends_by_name, is_forced, made_up, must_call, one_to_call, playable, worded
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import (
@@ -23,22 +23,23 @@ from matrix.lab.model.protocols.base import (
     WireProtocol,
     WireResponse,
 )
+from matrix.lab.model.reaching import Detour, OutOfReach, Reach, Way
 from matrix.lab.model.strict_arguments import completed
-from matrix.lab.records import ModelExchange, NoteKind
+from matrix.lab.records import Hidden, ModelExchange, NoteKind
 from matrix.lab.script import Call, ProviderFault, Script, Turn, say
 from matrix.lab.trace import Trace
 
 _FAREWELL = say("done")
-_MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 
 
 @dataclass(frozen=True)
 class _Move:
-    """What is played in answer to a request: the turn, the names under which its calls are offered, and a note."""
+    """What is played in answer to a request: the turn, how its calls are made, a note, and how their ids begin."""
 
     turn: Turn
-    names: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
     note: str = ""
+    prefix: str = ""
 
 
 @dataclass
@@ -48,7 +49,8 @@ class Conversation:
     `position` is the turn to be played next, `made` how many of its calls have been made already: where the agent asks
     for one call at a time, a turn takes several requests. `serial` says that a turn could not be played for that
     reason, and `told` that a text of the script, or the last one, was said. `endings` are the tools that were called
-    to end the run, with no turn of the script.
+    to end the run, with no turn of the script. `tried` are the agent's own tools that did not lead to a missing one;
+    `hidden` says how the agent has its model use tools, where it offers none.
     """
 
     key: str
@@ -62,6 +64,12 @@ class Conversation:
     told: bool = False
     missing: list[str] = field(default_factory=list[str])
     endings: set[str] = field(default_factory=set[str])
+    tried: tuple[str, ...] = ()
+    hidden: Hidden | None = None
+
+    def __post_init__(self) -> None:
+        self._reach = Reach(self.trace, self.script.prompt())
+        self._asides = 0
 
     async def answer(self, path: str, body: bytes) -> WireResponse:
         """Answer one HTTP request of the agent to its provider."""
@@ -92,7 +100,9 @@ class Conversation:
         self.answered += 1
         move = self._next(request)
         turn = move.turn
-        call_ids = tuple(f"call_{self.run}_{number}_{n}" for n in range(len(move.names)))
+        names = tuple(way.name for way in move.ways)
+        prefix = move.prefix or f"call_{self.run}_{number}"
+        call_ids = tuple(f"{prefix}_{n}" for n in range(len(names)))
         self.trace.add(
             ModelExchange(
                 at,
@@ -103,10 +113,11 @@ class Conversation:
                 request.offered,
                 request.results,
                 turn,
-                move.names,
+                names,
                 call_ids,
                 move.note,
                 request.asked,
+                tuple(self._reach.shown.values()),
             )
         )
         if turn.reached is not None:
@@ -116,31 +127,33 @@ class Conversation:
         if turn.fault is not None:
             return _faulty(protocol, turn.fault)
         calls = tuple(
-            ReplyCall(call_id, name, wanted.arguments)
-            for call_id, name, wanted in zip(call_ids, move.names, turn.calls, strict=True)
+            ReplyCall(call_id, way.name, way.arguments) for call_id, way in zip(call_ids, move.ways, strict=True)
         )
         reply = Reply(text=turn.text, calls=calls)
         return protocol.render(request, reply, response_id=f"resp_{self.run}_{number}")
 
     def _next(self, request: ModelRequest) -> _Move:
-        """Go on in the script as far as the request allows; a script whose tool was not offered is at its end."""
+        """Go on in the script as far as the request allows; one whose tool cannot be reached is at its end."""
         turn = self._turn()
         if not turn.calls:
             return self._without_calls(request, turn)
         if not request.offered:
             # A request without tools where the script needs one: a side call (a title, a summary), or an agent
             # that has lost its tools. It does not use up a turn.
+            self.hidden = self._reach.hidden(turn.calls[0], request) or self.hidden
             return _Move(_said(request, _FAREWELL), note="offered no tools; the script waits")
         if request.choice.calling is Calling.NONE:
             return _Move(_said(request, _FAREWELL), note="the agent lets its model call no tool; the script waits")
-        names: list[str] = []
+        ways: list[Way] = []
         for wanted in turn.calls:
-            name = wanted.tool if wanted.literal else find_tool(wanted, request.offered)
-            if name is None:
-                self.missing.append(_label(wanted))
-                return self._give_up(request, f"{_label(wanted)} was not offered")
-            names.append(name)
-        return self._played(request, turn, names)
+            match self._reach.find(wanted, request):
+                case Way() as way:
+                    ways.append(way)
+                case Detour() as detour:
+                    return self._aside(request, detour)
+                case OutOfReach() as end:
+                    return self._out_of_reach(request, wanted, end)
+        return self._played(request, turn, ways)
 
     def _turn(self) -> Turn:
         """Return the turn to be played, or what is left of it."""
@@ -149,23 +162,44 @@ class Conversation:
         turn = self.script.turns[self.position]
         return replace(turn, calls=turn.calls[self.made :], gate=None, reached=None) if self.made else turn
 
-    def _played(self, request: ModelRequest, turn: Turn, names: Sequence[str]) -> _Move:
+    def _played(self, request: ModelRequest, turn: Turn, ways: Sequence[Way]) -> _Move:
         """Make the calls of the turn, as many of them as the request allows."""
-        count = playable(request, names)
+        count = playable(request, [way.name for way in ways])
         if not count:
             return self._in_between(request)
-        if turn.at_once and not request.choice.parallel and count < len(names):
+        if turn.at_once and not request.choice.parallel and count < len(ways):
             self.serial = True
             return self._give_up(request, "the agent asks its model for one call at a time")
         self.made += count
-        if count == len(names):
+        if count == len(ways):
             self.position, self.made = self.position + 1, 0
+        self.missing.clear()
+        self.hidden, self.tried = None, ()
         schemas = {tool.name: tool.schema for tool in request.offered}
-        calls = tuple(
-            replace(wanted, arguments=completed(wanted.arguments, schemas[name])) if name in schemas else wanted
-            for wanted, name in zip(turn.calls[:count], names, strict=False)
+        made = tuple(
+            replace(way, arguments=completed(way.arguments, schemas.get(way.name, {}))) for way in ways[:count]
         )
-        return _Move(replace(turn, calls=calls), tuple(names[:count]))
+        return _Move(replace(turn, calls=turn.calls[:count]), made)
+
+    def _aside(self, request: ModelRequest, detour: Detour) -> _Move:
+        """Play what may lead to a tool of the script, which waits."""
+        if not playable(request, [detour.way.name]):
+            return self._in_between(request)
+        prefix = f"aside_{self.run}_{self._asides}"
+        self._asides += 1
+        self._reach.begin(f"{prefix}_0", detour)
+        turn = Turn((Call(detour.way.name, detour.way.arguments, literal=True),), aside=detour.aside)
+        return _Move(turn, (detour.way,), detour.note, prefix)
+
+    def _out_of_reach(self, request: ModelRequest, wanted: Call, end: OutOfReach) -> _Move:
+        """End the script; but where a delegate could not go on, whoever delegated may."""
+        note = f"{wanted.label} was not offered"
+        if wanted.label not in self.missing:
+            self.missing.append(wanted.label)
+        self.tried, self.hidden = end.tried, end.hidden or self.hidden
+        if not end.elsewhere:
+            return self._give_up(request, note)
+        return _Move(_said(request, say(f"I cannot go on: {note}.")), note=note)
 
     def _in_between(self, request: ModelRequest) -> _Move:
         """Answer where the calls of the script are not those that the agent allows now; the turn is kept."""
@@ -201,7 +235,8 @@ class Conversation:
         if tool is None:
             return None
         self.endings.add(tool.name)
-        return _Move(Turn(calls=(made_up(tool, text),)), (tool.name,), note)
+        call = made_up(tool, text)
+        return _Move(Turn(calls=(call,)), (Way(call.tool, call.arguments),), note)
 
     def _is_of_a_server(self, tool: OfferedTool) -> bool:
         """Whether an offered tool is one of a server, by its marker or by what the servers listed."""
@@ -215,38 +250,6 @@ class Conversation:
 def _said(request: ModelRequest, turn: Turn) -> Turn:
     """Return the turn with its text as the request wants one to be."""
     return replace(turn, text=worded(request, turn.text or ""))
-
-
-def find_tool(wanted: Call, offered: Sequence[OfferedTool]) -> str | None:
-    """Return the name under which the wanted tool is offered, or None.
-
-    First by the marker that stubs put into descriptions. Then by name, every character outside [A-Za-z0-9] taken
-    for the same separator: the server's name and the tool's (`srv__tool`, `mcp_srv_tool`) where the server is
-    named, else the very name, else a name that ends in it.
-    """
-    for tool in offered:
-        for server, name in markers(tool):
-            if name == wanted.tool and wanted.server in {None, server}:
-                return tool.name
-    plain = _plain(wanted.tool)
-    ends = [tool.name for tool in offered if _plain(tool.name).endswith(f"_{plain}")]
-    of_server = [name for name in ends if wanted.server is not None and _plain(wanted.server) in _plain(name)]
-    exact = [tool.name for tool in offered if tool.name == wanted.tool]
-    same = [tool.name for tool in offered if _plain(tool.name) == plain]
-    return next((min(names, key=len) for names in (of_server, exact, same, ends) if names), None)
-
-
-def markers(tool: OfferedTool) -> list[tuple[str, str]]:
-    """Return server and tool of every marker in the description: stubs put one into each."""
-    return _MARKER.findall(tool.description)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", name)
-
-
-def _label(wanted: Call) -> str:
-    return wanted.tool if wanted.server is None else f"{wanted.server}/{wanted.tool}"
 
 
 def _faulty(protocol: WireProtocol, fault: ProviderFault) -> WireResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,8 @@ import httpx
 import httpx2
 
 from matrix.json_access import mapping
-from matrix.lab.model.conversation import Conversation, find_tool, markers
+from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.finding import Listed, find_tool, markers
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, ReplyCall, WireProtocol
 from matrix.lab.model.transport import CURRENT
@@ -123,18 +124,20 @@ def _complete_the_one_before(conversation: Conversation, request: ModelRequest) 
     if not found:
         return
     _, exchange, calls = max(found, key=lambda one: one[0])
-    turn = Turn(tuple(_call(each, exchange.offered, conversation.script) for each in calls))
+    turn = Turn(tuple(_call(each, exchange.offered, conversation.script, conversation.trace.listed) for each in calls))
     names, call_ids = tuple(each.name for each in calls), tuple(each.call_id for each in calls)
     conversation.trace.complete(exchange, replace(exchange, reply=turn, names=names, call_ids=call_ids))
 
 
-def _call(made: ReplyCall, offered: Sequence[OfferedTool], script: Script) -> Call:
+def _call(
+    made: ReplyCall, offered: Sequence[OfferedTool], script: Script, listed: Callable[[str | None], Listed]
+) -> Call:
     """Return a call by the server's name of its tool: by the marker, by the script's name of it, or as it was made."""
     marked = [marker for tool in offered if tool.name == made.name for marker in markers(tool)]
     if len(marked) == 1:
         server, name = marked[0]
         return Call(name, made.arguments, server)
     for wanted in (each for turn in script.turns for each in turn.calls):
-        if not wanted.literal and find_tool(wanted, offered) == made.name:
+        if not wanted.literal and find_tool(wanted, offered, listed(wanted.server)) == made.name:
             return Call(wanted.tool, made.arguments, wanted.server)
     return Call(made.name, made.arguments)
