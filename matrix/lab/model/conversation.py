@@ -23,6 +23,7 @@ from matrix.lab.model.protocols.base import (
     WireProtocol,
     WireResponse,
 )
+from matrix.lab.model.protocols.reading import bare_path
 from matrix.lab.model.reaching import Detour, OutOfReach, Reach, Way
 from matrix.lab.model.strict_arguments import completed
 from matrix.lab.records import Hidden, ModelExchange, NoteKind
@@ -75,7 +76,8 @@ class Conversation:
         """Answer one HTTP request of the agent to its provider."""
         protocol = protocol_for(path)
         if protocol is None:
-            self._note(f"the agent asked its provider for {path}, which is no model request")
+            fault = f"the agent asked its provider for {bare_path(path)}, which the scripted model does not answer"
+            self.trace.note(NoteKind.LAB_FAULT, fault)
             return _problem(404, f"no such endpoint: {path}")
         try:
             document: Any = json.loads(body or b"{}")

@@ -35,7 +35,7 @@ def _value(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> An
     for node in _branches(schema, root):
         if items and isinstance(node.get("items"), Mapping):
             return [_value(each, mapping(node["items"]), root) for each in items]
-        if isinstance(value, Mapping) and members.keys() <= mapping(node.get("properties")).keys():
+        if isinstance(value, Mapping) and "properties" in node and members.keys() <= mapping(node["properties"]).keys():
             return _object(members, node, root)
     return cast("Any", value)
 

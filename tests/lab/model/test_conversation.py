@@ -162,13 +162,12 @@ async def test_a_malformed_request_is_refused_and_noted_and_uses_up_no_turn(body
     assert await talk.ask() == "well"
 
 
-async def test_a_path_that_is_no_model_request_is_refused_and_noted():
+async def test_a_path_that_the_scripted_model_does_not_answer_is_our_own_fault():
     talk = Talk(say("well"))
-    answer = await talk.post(b"{}", "/v1/embeddings")
+    answer = await talk.post(b"no json", "/v1/audio/speech?key=secret")
     assert answer.status == 404
-    assert json.loads(answer.body)["error"]["message"] == "no such endpoint: /v1/embeddings"
-    text = "the agent asked its provider for /v1/embeddings, which is no model request"
-    assert talk.trace.notes == [Note(NoteKind.MODEL_REQUEST, text)]
+    text = "the agent asked its provider for /v1/audio/speech, which the scripted model does not answer"
+    assert talk.trace.notes == [Note(NoteKind.LAB_FAULT, text)]
     assert await talk.ask() == "well"
 
 

@@ -20,8 +20,8 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from matrix.adapters.base import base_url
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.transport import CURRENT, intercepted
-from matrix.lab.script import Script, call, fault, say
+from matrix.lab.model.transport import CURRENT
+from matrix.lab.script import call, fault, say
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL
 
@@ -55,24 +55,6 @@ def adder(protocol):
         return f"sum {a + b}"
 
     return agent
-
-
-@pytest.fixture
-def converse(lab):
-    """Return a function that begins a conversation of these turns."""
-    count = iter(range(100))
-
-    def begin(*turns):
-        return lab.converse("c0", next(count), Script(turns), Trace())
-
-    return begin
-
-
-@pytest.fixture
-def tap(lab):
-    """Tap this process, as a worker does."""
-    with intercepted(lambda conversation, path, body: lab.call(conversation.answer(path, body)), None):
-        yield
 
 
 async def ran(agent, conversation, *, streamed=False):

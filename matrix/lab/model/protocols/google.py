@@ -19,6 +19,7 @@ from matrix.lab.model.protocols.google_contents import (
     turns_of,
     user_text,
 )
+from matrix.lab.model.protocols.openai_side import embedding
 from matrix.lab.model.protocols.reading import (
     bare_path,
     either,
@@ -44,6 +45,7 @@ from matrix.lab.model.protocols.sse import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_DIMENSIONS = 3072  # of gemini-embedding-001: https://ai.google.dev/gemini-api/docs/embeddings
 _MODEL = re.compile(r"models/([^/:]+):")
 
 _USAGE: Mapping[str, Any] = {
@@ -84,9 +86,13 @@ class Google:
         """Whether the path ends in `:generateContent` or `:streamGenerateContent`."""
         return bare_path(path).endswith((":generateContent", ":streamGenerateContent"))
 
-    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:  # noqa: ARG002
-        """Answer `:countTokens`, `/models` and `/models/{id}`."""
+    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:
+        """Answer `:countTokens`, `:embedContent`, `:batchEmbedContents`, `/models` and `/models/{id}`."""
         bare = bare_path(path)
+        if bare.endswith(":embedContent"):
+            return json_response({"embedding": _embedding(body)})
+        if bare.endswith(":batchEmbedContents"):
+            return json_response({"embeddings": [_embedding(each) for each in mappings(body.get("requests"))]})
         if bare.endswith(":countTokens"):
             return json_response({"totalTokens": INPUT_TOKENS})
         parent, _, last = bare.rpartition("/")
@@ -189,6 +195,17 @@ def _candidates(request: ModelRequest, parts: Sequence[Mapping[str, Any]], finis
     ended = {} if finish is None else {"finishReason": finish}
     content = {"parts": list(parts), "role": "model"}
     return [{"content": content, "index": index, **ended} for index in range(request.limits.alternatives)]
+
+
+def _embedding(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the embedding of one content, of 3072 dimensions unless the request says how many.
+
+    The shape is that of `google-genai`'s `types.ContentEmbedding`.
+    """
+    config = mapping(either(request, "embedContentConfig"))
+    asked = either(request, "outputDimensionality") or either(config, "outputDimensionality")
+    dimensions = asked if isinstance(asked, int) and asked > 0 else _DIMENSIONS
+    return {"values": embedding(text_of(mapping(request.get("content")).get("parts")), dimensions)}
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
-from matrix.lab.model.protocols import openai_options, openai_shared
+from matrix.lab.model.protocols import openai_options, openai_shared, openai_side
 from matrix.lab.model.protocols.base import (
     Ended,
     ModelRequest,
@@ -68,9 +68,9 @@ class OpenAIChat:
         """Whether the path ends in `/chat/completions`."""
         return bare_path(path).endswith("/chat/completions")
 
-    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:  # noqa: ARG002
-        """Answer `/models`."""
-        return openai_shared.models_answer(path)
+    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:
+        """Answer `/models`, `/embeddings` and `/moderations`."""
+        return openai_side.side_answer(path, body)
 
     def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:  # noqa: ARG002
         """Read a request. Raises ValueError where the API would answer 400."""

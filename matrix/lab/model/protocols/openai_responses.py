@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matrix.lab.model.protocols import openai_options, openai_shared
+from matrix.lab.model.protocols import openai_options, openai_shared, openai_side
 from matrix.lab.model.protocols.base import (
     Ended,
     ModelRequest,
@@ -58,11 +58,11 @@ class OpenAIResponses:
         """Whether the path ends in `/responses`."""
         return bare_path(path).endswith("/responses")
 
-    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:  # noqa: ARG002
-        """Answer `/responses/input_tokens` and `/models`."""
+    def side_answer(self, path: str, body: Mapping[str, Any]) -> WireResponse | None:
+        """Answer `/responses/input_tokens`, `/models`, `/embeddings` and `/moderations`."""
         if bare_path(path).endswith("/responses/input_tokens"):
             return json_response({"object": "response.input_tokens", "input_tokens": INPUT_TOKENS})
-        return openai_shared.models_answer(path)
+        return openai_side.side_answer(path, body)
 
     def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:  # noqa: ARG002
         """Read a request. Raises ValueError where the API would answer 400."""

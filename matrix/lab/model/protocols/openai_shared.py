@@ -1,4 +1,4 @@
-"""What OpenAI's two wire formats share: faults, side answers, and the rules on functions.
+"""What OpenAI's two wire formats share: faults, and the rules on functions.
 
 Where the rules come from:
 
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping, sequence
 from matrix.lab.model.protocols.base import Refused
-from matrix.lab.model.protocols.reading import bare_path, string
+from matrix.lab.model.protocols.reading import string
 from matrix.lab.model.protocols.schemas import arrays_without_items, at, has_type, walk
-from matrix.lab.model.protocols.sse import CREATED, MODEL_ID, json_response
+from matrix.lab.model.protocols.sse import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -97,14 +97,6 @@ def fault(status: int, problem: ValueError | None = None) -> WireResponse:
     return json_response({"error": {"message": message, "type": kind, "param": param, "code": code}}, status=status)
 
 
-def models_answer(path: str) -> WireResponse | None:
-    """Answer `/models` and `/models/{id}`."""
-    parent, _, last = bare_path(path).rpartition("/")
-    if last == "models":
-        return json_response({"object": "list", "data": [_model(MODEL_ID)]})
-    return json_response(_model(last)) if parent.endswith("/models") else None
-
-
 def broken_rules(functions: Iterable[Function]) -> list[str]:
     """Name every rule on a single function that these break."""
     return [sentence for function in functions for sentence in _of_one(function)]
@@ -153,7 +145,3 @@ def _of_strict_node(name: str, where: str, node: Mapping[str, Any]) -> Sequence[
         listed = ", ".join(f"`{one}`" for one in optional)
         found.append(f"The tool `{name}` is strict and has properties that are not required ({listed}) {at(where)}.")
     return found
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": CREATED, "owned_by": "openai"}

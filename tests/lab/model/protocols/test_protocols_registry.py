@@ -39,6 +39,11 @@ def test_model_requests_are_told_by_their_path(path, name):
         ("/v1/messages/count_tokens?beta=true", "anthropic"),
         ("/v1/responses/input_tokens", "openai-responses"),
         ("/v1beta/models/gemini-3:countTokens", "google"),
+        ("/v1beta/models/gemini-embedding-001:embedContent", "google"),
+        ("/v1beta/models/gemini-embedding-001:batchEmbedContents", "google"),
+        ("/v1/embeddings", "openai-chat"),
+        ("/openai/deployments/x/embeddings?api-version=1", "openai-chat"),
+        ("/v1/moderations", "openai-chat"),
         ("/v1beta/models", "google"),
         ("/v1beta/models/gemini-3", "google"),
         ("/v1/models", "openai-chat"),
@@ -54,6 +59,6 @@ def test_side_requests_have_a_protocol_too_and_are_no_model_requests(path, name)
     assert protocol.side_answer(path, {}) is not None
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/embeddings", "/v1/files", "/v1beta/models/x:embedContent"])
+@pytest.mark.parametrize("path", ["/", "/v1/files", "/v1/audio/speech", "/v1beta/models/x:predict"])
 def test_other_paths_are_nobody_s(path):
     assert protocol_for(path) is None
