@@ -14,8 +14,8 @@ from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.lab.lab import Lab
+from matrix.lab.model.in_flight import in_flight
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.transport import CURRENT
 from matrix.lab.records import OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
@@ -145,12 +145,8 @@ class Verbs:
         url = base_url(agent.protocol, lab.model_url(conversation))
         model = Model(agent.protocol, url, "test", agent.model)
         task = Task(script.prompt(), entries, model, history)
-        token = CURRENT.set(conversation)
-        try:
-            running = asyncio.ensure_future(instance.ask(task))
-        finally:
-            CURRENT.reset(token)
-        answer, error = await ended(running)
+        with in_flight(conversation):
+            answer, error = await ended(asyncio.ensure_future(instance.ask(task)))
         text = None if answer is None else answer.text
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
         exchanges = tuple(each for each in self.trace.model if each.run == number)
@@ -180,7 +176,7 @@ class AgentSession:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
         if run.hidden is not None:
-            raise Unsupported(f"the tools {run.hidden}")
+            raise Unsupported(run.hidden)
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
         if run.missing:

@@ -11,7 +11,8 @@ import httpx
 import httpx2
 import pytest
 
-from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.model.in_flight import CURRENT
+from matrix.lab.model.transport import intercepted
 from matrix.lab.script import Script, say
 from matrix.lab.trace import Trace
 from tests.lab.bench import HTTP_HEADERS, INITIALIZE, answer_in, attached
