@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
+from matrix.adapters.base import CannotStart, Instance, Model, NotScripted, OwnsProcesses, Task, base_url
 from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
@@ -111,6 +111,8 @@ class Verbs:
         entries: Mapping[str, Any] = self._entries if with_servers else {}
         try:
             instance = await self._setting.start(entries)
+        except NotScripted as problem:
+            raise Unsupported(str(problem)) from problem
         except CannotStart as problem:
             raise Unmet(f"the agent could not be made: {problem}") from problem
         session = AgentSession(self, instance, entries)

@@ -5,6 +5,7 @@ The shapes are those of the `openai` SDK's `types/chat`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
@@ -51,6 +52,16 @@ _USAGE: Mapping[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class ChatRequest(ModelRequest):
+    """A request; `by_openrouter` says whether it is OpenRouter that answers, which names who did as `provider`.
+
+    https://openrouter.ai/docs/api-reference/overview: its API is at `/api/v1`.
+    """
+
+    by_openrouter: bool = False
+
+
 class OpenAIChat:
     """The wire format of `POST …/chat/completions`."""
 
@@ -64,12 +75,12 @@ class OpenAIChat:
         """Answer `/models`."""
         return openai_shared.models_answer(path)
 
-    def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:  # noqa: ARG002
+    def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:
         """Read a request. Raises ValueError where the API would answer 400."""
         model = required_string(body, "model")
         messages = required_list(body, "messages")
         _check_calls_are_answered(messages)
-        return ModelRequest(
+        return ChatRequest(
             model=model,
             system=_texts(messages, "system", "developer"),
             user_text=_texts(messages, "user"),
@@ -78,11 +89,14 @@ class OpenAIChat:
             stream=body.get("stream") is True,
             raw=body,
             asked=tuple(_asked(call) for each in messages for call in mappings(each.get("tool_calls"))),
+            by_openrouter=bare_path(path).endswith("/api/v1/chat/completions"),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one completion, or as its chunks."""
-        head = {"id": f"chatcmpl-{response_id}", "created": CREATED, "model": request.model}
+        head: dict[str, Any] = {"id": f"chatcmpl-{response_id}", "created": CREATED, "model": request.model}
+        if isinstance(request, ChatRequest) and request.by_openrouter:
+            head["provider"] = "OpenAI"
         if request.stream:
             return stream_response(_events(request, reply, head))
         message: dict[str, Any] = {
