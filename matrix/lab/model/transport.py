@@ -59,9 +59,9 @@ def intercepted(play: Play, services: Callable[[respx.MockRouter], None] | None,
         return httpx2.Response(**_waited_for(tap.answer(request)), request=request)
 
     with _Router(assert_all_called=False) as router, inherited_by_threads():
-        local: dict[str, Any] = {"host__in": tuple(sorted(LOOPBACK))}
-        router.route(**local).mock(side_effect=tap.answer_over_httpx_on_loopback)
-        router.route(**local, name="what passes").pass_through()
+        local = tuple(sorted(LOOPBACK))
+        router.route(method="POST", host__in=local).mock(side_effect=tap.answer_over_httpx_on_loopback)
+        router.route(host__in=local).pass_through()
         if services is not None:
             services(router)
         router.route().mock(side_effect=tap.answer_over_httpx)
