@@ -64,6 +64,10 @@ class CannotStart(Exception):
     """The agent could not be made; the text says why, in one sentence."""
 
 
+class NotScripted(CannotStart):
+    """The agent's model is none that the scripted model can stand in for; the text says which, in one sentence."""
+
+
 def base_url(protocol: str, url: str) -> str:
     """Return what the provider's own SDK takes as its base URL; only OpenAI's SDK wants the version in it."""
     return f"{url}/v1" if protocol.startswith("openai") else url

@@ -40,7 +40,9 @@ def starter(agent: Agent) -> Callable[[Path], Starter]:
         )
 
     async def build(servers: Mapping[str, Any]) -> Instance:
-        return await adapter.start(cast("Any", target), servers)
+        # A name with its provider is to be asked in place of the agent's own model; one without is for commands.
+        model = agent.model if ":" in agent.model else None
+        return await adapter.start(cast("Any", target), servers, model)
 
     return lambda _: build
 

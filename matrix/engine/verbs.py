@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
+from matrix.adapters.base import CannotStart, Instance, Model, NotScripted, OwnsProcesses, Task, base_url
 from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.lab.lab import Lab
+from matrix.lab.model.in_flight import in_flight
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.transport import CURRENT
 from matrix.lab.records import OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
@@ -110,6 +110,8 @@ class Verbs:
         entries: Mapping[str, Any] = self._entries if with_servers else {}
         try:
             instance = await self._setting.start(entries)
+        except NotScripted as problem:
+            raise Unsupported(str(problem)) from problem
         except CannotStart as problem:
             raise Unmet(f"the agent could not be made: {problem}") from problem
         session = AgentSession(self, instance, entries)
@@ -147,12 +149,8 @@ class Verbs:
         url = base_url(agent.protocol, lab.model_url(conversation))
         model = Model(agent.protocol, url, "test", agent.model)
         task = Task(script.prompt(), entries, model, history)
-        token = CURRENT.set(conversation)
-        try:
-            running = asyncio.ensure_future(instance.ask(task))
-        finally:
-            CURRENT.reset(token)
-        answer, error = await ended(running)
+        with in_flight(conversation):
+            answer, error = await ended(asyncio.ensure_future(instance.ask(task)))
         text = None if answer is None else answer.text
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
         if conversation.serial:
@@ -184,7 +182,7 @@ class AgentSession:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
         if run.hidden is not None:
-            raise Unsupported(f"the tools {run.hidden}")
+            raise Unsupported(run.hidden)
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
         if run.missing:

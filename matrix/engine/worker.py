@@ -61,7 +61,7 @@ def main(job: Job, pipe: Connection) -> None:
         try:
             lab = stack.enter_context(Lab())
             worker = Worker(job, pipe, lab, servers, start(lab.folder))
-            with recorded() if live else intercepted(worker.play, _router(services)):
+            with recorded() if live else intercepted(worker.play, _router(services), lab.url):
                 pipe.send(Ready())
                 asyncio.run(worker.serve())
         except Exception as problem:  # noqa: BLE001  (the parent has to be told)

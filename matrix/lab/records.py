@@ -41,10 +41,10 @@ class NoteKind(StrEnum):
 
 
 class Hidden(StrEnum):
-    """How an agent has its model use tools without offering them; a sentence about it goes on after "the tools"."""
+    """How an agent has its model use tools without offering them, as a sentence."""
 
-    HOSTED = "are of type mcp, which the provider calls; nothing of it runs here"
-    IN_THE_PROMPT = "stand in the prompt: there are no native tool calls"
+    HOSTED = "the tools are of type mcp, which the provider calls; nothing of it runs here"
+    IN_THE_PROMPT = "no native tool calls: the tools stand in the system prompt"
 
 
 @dataclass(frozen=True)

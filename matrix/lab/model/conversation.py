@@ -69,8 +69,15 @@ class Conversation:
     hidden: Hidden | None = None
 
     def __post_init__(self) -> None:
-        self._reach = Reach(self.trace, self.script.prompt())
+        self.prompt = self.script.prompt()
+        self._reach = Reach(self.trace, self.prompt)
         self._asides = 0
+
+    @property
+    def call_ids(self) -> frozenset[str]:
+        """The ids of all calls that the model has made in this run."""
+        made = [each.call_ids for each in list(self.trace.model) if each.run == self.run]
+        return frozenset(call_id for call_ids in made for call_id in call_ids)
 
     async def answer(self, path: str, body: bytes) -> WireResponse:
         """Answer one HTTP request of the agent to its provider."""

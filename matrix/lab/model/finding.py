@@ -37,7 +37,7 @@ def find_tool(wanted: Call, offered: Sequence[OfferedTool], listed: Listed | Non
                 return tool.name
     listed = listed or {}
     owners = _Owners(listed)
-    free = [tool for tool in offered if not markers(tool) and owners.admit(tool.name, wanted.tool)]
+    free = [tool for tool in offered if _may_be(tool, wanted) and owners.admit(tool.name, wanted.tool)]
     return _by_name(wanted, [tool.name for tool in free]) or _by_definition(wanted, free, listed)
 
 
@@ -49,6 +49,12 @@ def not_offered(listed: Listed, offered: Sequence[OfferedTool], server: str | No
 def markers(tool: OfferedTool) -> list[tuple[str, str]]:
     """Return server and tool of every marker in the description: stubs put one into each."""
     return _MARKER.findall(tool.description)
+
+
+def _may_be(tool: OfferedTool, wanted: Call) -> bool:
+    """Whether no marker says that it is another tool; one of another server with the same name may have replaced it."""
+    marked = markers(tool)
+    return not marked or any(name == wanted.tool for _, name in marked)
 
 
 def words(name: str) -> list[str]:

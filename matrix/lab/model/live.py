@@ -19,9 +19,9 @@ import httpx2
 from matrix.json_access import mapping
 from matrix.lab.model.conversation import Conversation
 from matrix.lab.model.finding import Listed, find_tool, markers
+from matrix.lab.model.in_flight import WhoseIsIt, inherited_by_threads, run_of
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.protocols.base import ModelRequest, OfferedTool, ReplyCall, WireProtocol
-from matrix.lab.model.transport import CURRENT
 from matrix.lab.records import ModelExchange, NoteKind
 from matrix.lab.script import Call, Script, Turn
 
@@ -32,6 +32,7 @@ _ONE_AT_A_TIME = threading.Lock()
 def recorded() -> Generator[None]:
     """Record this process's model requests in the run that they belong to, and let every request pass."""
     with ExitStack() as stack:
+        stack.enter_context(inherited_by_threads())
         for library in (httpx, httpx2):
             stack.enter_context(_overheard(library.AsyncHTTPTransport, library.HTTPTransport))
         yield
@@ -44,15 +45,15 @@ def _overheard(asynchronous: Any, blocking: Any) -> Generator[None]:
     passed_on_blocking = blocking.handle_request
 
     async def handle(self: Any, request: Any) -> Any:
-        overheard = _overheard_by(request)
-        if overheard is not None:
-            _record(*overheard, request.url.raw_path, await request.aread())
+        protocol = _overheard_by(request)
+        if protocol is not None:
+            _record(protocol, request.url.raw_path, await request.aread())
         return await passed_on(self, request)
 
     def handle_blocking(self: Any, request: Any) -> Any:
-        overheard = _overheard_by(request)
-        if overheard is not None:
-            _record(*overheard, request.url.raw_path, request.read())
+        protocol = _overheard_by(request)
+        if protocol is not None:
+            _record(protocol, request.url.raw_path, request.read())
         return passed_on_blocking(self, request)
 
     asynchronous.handle_async_request = handle
@@ -64,21 +65,19 @@ def _overheard(asynchronous: Any, blocking: Any) -> Generator[None]:
         blocking.handle_request = passed_on_blocking
 
 
-def _overheard_by(request: Any) -> tuple[Conversation, WireProtocol] | None:
-    """Return the run, and the protocol, of what may be a model request by its path."""
-    conversation = CURRENT.get()
-    if conversation is None or request.method != "POST":
+def _overheard_by(request: Any) -> WireProtocol | None:
+    """Return the protocol of what may be a model request by its path."""
+    if request.method != "POST":
         return None
-    protocol = next((each for each in PROTOCOLS.values() if each.matches(request.url.path)), None)
-    return None if protocol is None else (conversation, protocol)
+    return next((each for each in PROTOCOLS.values() if each.matches(request.url.path)), None)
 
 
-def _record(conversation: Conversation, protocol: WireProtocol, raw_path: bytes, body: bytes) -> None:
+def _record(protocol: WireProtocol, raw_path: bytes, body: bytes) -> None:
     try:
-        document = mapping(json.loads(body))
-    except ValueError:
+        document, conversation = mapping(json.loads(body)), run_of(body)
+    except (ValueError, WhoseIsIt):
         return
-    if not document.keys() & {"model", "contents"}:
+    if conversation is None or not document.keys() & {"model", "contents"}:
         return  # other services have paths that end in `/messages` too
     path = raw_path.decode("ascii")
     try:

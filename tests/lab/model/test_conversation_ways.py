@@ -19,8 +19,8 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from matrix.adapters.base import base_url
+from matrix.lab.model.in_flight import CURRENT
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.transport import CURRENT
 from matrix.lab.script import call, fault, say
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL

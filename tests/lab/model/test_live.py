@@ -22,9 +22,10 @@ from matrix.capabilities.verbs import Run
 from matrix.engine.messages import NOT_LIVE
 from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.in_flight import CURRENT
 from matrix.lab.model.live import recorded
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.model.transport import intercepted
 from matrix.lab.script import Script, call, fault, say, together
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from contextlib import ExitStack
 
 import anyio.to_thread
 import httpx
 import httpx2
 import pytest
 
-from matrix.lab.model.transport import CURRENT, intercepted
+from matrix.lab.model.in_flight import CURRENT, in_flight
+from matrix.lab.model.transport import intercepted
 from matrix.lab.script import Script, say
 from matrix.lab.trace import Trace
 from tests.lab.bench import HTTP_HEADERS, INITIALIZE, answer_in, attached
@@ -80,6 +82,40 @@ async def test_loopback_passes(lab, library):
             url = cell.entries["echo"]["url"].replace("127.0.0.1", host)
             answer = await http.post(url, json=INITIALIZE, headers=HTTP_HEADERS)
             assert answer_in(answer)["result"]["serverInfo"]["name"] == "echo"
+
+
+@CLIENTS
+@pytest.mark.usefixtures("tap")
+async def test_a_model_on_loopback_is_replaced_and_an_mcp_server_with_such_a_path_is_not(converse, library):
+    conversation = converse("hello")
+    assert await asked(library, "http://localhost:1/v1/chat/completions") == "hello"
+    async with library.AsyncClient() as http:
+        with pytest.raises(library.ConnectError) as caught:  # nobody listens there
+            await http.post("http://127.0.0.1:1/sse/messages", json={**INITIALIZE, "model": "m"})
+    assert "hermetic" not in str(caught.value)
+    assert len(conversation.trace.model) == 1
+
+
+@CLIENTS
+async def test_what_is_sent_to_the_lab_itself_finds_its_own_way(lab, play, library):
+    conversation = lab.converse("c1", 0, Script((say("by the lab"),)), Trace())
+    with intercepted(play, None, lab.url):
+        assert await asked(library, f"{lab.model_url(conversation)}/v1/chat/completions") == "by the lab"
+
+
+@CLIENTS
+@pytest.mark.usefixtures("tap")
+async def test_a_request_that_may_be_of_two_runs_is_answered_by_the_sentence_that_says_so(lab, library):
+    talks = [lab.converse("c2", number, Script((say(text),)), Trace()) for number, text in enumerate("ab")]
+    with ExitStack() as stack:
+        for each in talks:
+            stack.enter_context(in_flight(each))
+        CURRENT.set(None)
+        async with library.AsyncClient() as http:
+            answer = await http.post(CHAT, json=QUESTION)
+    assert answer.status_code == 422
+    assert "which of the runs under way it belongs to" in answer.json()["error"]["message"]
+    assert [len(each.trace.notes) for each in talks] == [1, 1]
 
 
 @CLIENTS

@@ -5,6 +5,7 @@ The shapes are those of the `openai` SDK's `types/chat`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
@@ -59,6 +60,16 @@ _USAGE: Mapping[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class ChatRequest(ModelRequest):
+    """A request; `by_openrouter` says whether it is OpenRouter that answers, which names who did as `provider`.
+
+    https://openrouter.ai/docs/api-reference/overview: its API is at `/api/v1`.
+    """
+
+    by_openrouter: bool = False
+
+
 class OpenAIChat:
     """The wire format of `POST …/chat/completions`."""
 
@@ -72,13 +83,13 @@ class OpenAIChat:
         """Answer `/models`, `/embeddings` and `/moderations`."""
         return openai_side.side_answer(path, body)
 
-    def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:  # noqa: ARG002
+    def parse(self, path: str, body: Mapping[str, Any]) -> ModelRequest:
         """Read a request. Raises ValueError where the API would answer 400."""
         model = required_string(body, "model")
         messages = required_list(body, "messages")
         _check_calls_are_answered(messages)
         offered = tuple(_offered(tool) for tool in mappings(body.get("tools")) if _is_function(tool))
-        return ModelRequest(
+        return ChatRequest(
             model=model,
             system=_texts(messages, "system", "developer"),
             user_text=_texts(messages, "user"),
@@ -90,12 +101,15 @@ class OpenAIChat:
             choice=openai_options.tool_choice(body, offered),
             answer=openai_options.chat_answer(body),
             limits=openai_options.chat_limits(body),
+            by_openrouter=bare_path(path).endswith("/api/v1/chat/completions"),
         )
 
     def render(self, request: ModelRequest, reply: Reply, *, response_id: str) -> WireResponse:
         """Render a turn as one completion, or as its chunks."""
         reply = reply.within(request.limits)
-        head = {"id": f"chatcmpl-{response_id}", "created": CREATED, "model": request.model}
+        head: dict[str, Any] = {"id": f"chatcmpl-{response_id}", "created": CREATED, "model": request.model}
+        if isinstance(request, ChatRequest) and request.by_openrouter:
+            head["provider"] = "OpenAI"
         if request.stream:
             return stream_response(_events(request, reply, head))
         message: dict[str, Any] = {
