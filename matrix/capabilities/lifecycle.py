@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+from matrix.capabilities import duties
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
 from matrix.lab.script import call, say
-from matrix.model import REVISIONS, STATELESS
+from matrix.model import REVISIONS, STATELESS, Transport
 
 SHUTDOWN_SECONDS = 15.0
 
@@ -18,18 +19,22 @@ SHUTDOWN_SECONDS = 15.0
     severity="core",
     servers=["echo"],
     revisions=[each for each in REVISIONS if each != STATELESS],
-    failures=["modelcontextprotocol/kotlin-sdk#101"],
+    failures=["modelcontextprotocol/kotlin-sdk#101", "metoro-io/mcp-golang#134"],
+    rules=[duties.VERSION_NEGOTIATION, duties.INITIALIZATION],
 )
 async def version(cell: CellVerbs) -> None:
     """The agent negotiates down to 2024-11-05 and up.
 
-    The server speaks only the cell's revision, whatever it is asked for; a call has to work.
+    The server speaks no revision that is newer than the cell's, whatever it is asked for. What the agent proposes has
+    to be a revision, it has to say `notifications/initialized`, and a call has to work. An agent whose own newest
+    revision is older than the cell's does not speak that one: `unsupported`.
     """
     text = cell.nonce()
     run = await cell.ask(call("echo", text=text))
     expect(text in run.result("echo"), "the model was not shown what the server returned")
-    agreed = [each["protocolVersion"] for each in cell.trace.results() if "protocolVersion" in each]
-    expect(agreed and set(agreed) == {cell.revision}, f"the revision agreed on was {agreed}, not {cell.revision}")
+    expect(cell.trace.requests("initialize"), "the agent sent no initialize")
+    duties.proposes_a_revision(cell.trace)
+    duties.says_initialized(cell.trace)
 
 
 @capability(
@@ -110,20 +115,24 @@ async def honest_capabilities(cell: CellVerbs) -> None:
     "lifecycle.shutdown",
     severity="core",
     servers=["echo"],
-    transports=["stdio"],
+    rules=[duties.SESSION_MANAGEMENT],
     failures=["anthropics/claude-code#31958", "NousResearch/hermes-agent#50169", "google/adk-js#377"],
 )
 async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
     After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
-    everything else that the agent's own command started, where it is one.
+    everything else that the agent's own command started, where it is one. Over HTTP a session that nobody ends by
+    DELETE is noted: the specification recommends it.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
-    started = cell.trace.started()
-    expect(started, "the agent did not start the server's process")
-    gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
-    left = len(cell.trace.open_sessions())
-    expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+    if cell.transport is Transport.STDIO:
+        started = cell.trace.started()
+        expect(started, "the agent did not start the server's process")
+        gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
+        left = len(cell.trace.open_sessions())
+        expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+    else:
+        await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)
     expect(not stayed, f"the run left {', '.join(stayed)} running")

@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+from matrix.capabilities import duties
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call
 from matrix.model import STATEFUL, STATELESS
 
 
-@capability("transport.stdio", severity="core", servers=["echo"], transports=["stdio"], revisions=[STATEFUL, STATELESS])
+@capability(
+    "transport.stdio",
+    severity="core",
+    servers=["echo"],
+    transports=["stdio"],
+    revisions=[STATEFUL, STATELESS],
+    failures=["anthropics/claude-code#54786"],
+    rules=[duties.STDIO_MESSAGES],
+)
 async def stdio(cell: CellVerbs) -> None:
     """A call works over stdio.
 
-    The agent starts the server as its own process, with the declared command, folder and environment.
+    The agent starts the server as its own process, with the declared command, folder and environment, and writes
+    nothing that is no valid message: where the schema has no null, there is none.
     """
     await _one_call(cell)
     expect(cell.trace.started(), "the agent did not start the server's process")
+    duties.starts_as_declared(cell)
+    duties.sends_no_null(cell.trace, duties.STDIO_MESSAGES)
 
 
-@capability("transport.http", severity="core", servers=["echo"], transports=["http"], revisions=[STATEFUL, STATELESS])
+@capability(
+    "transport.http",
+    severity="core",
+    servers=["echo"],
+    transports=["http"],
+    revisions=[STATEFUL, STATELESS],
+    failures=["modelcontextprotocol/go-sdk#198", "modelcontextprotocol/csharp-sdk PR500"],
+    rules=[duties.HTTP_MESSAGES, duties.VERSION_HEADER, duties.STATELESS_VERSION_HEADER],
+)
 async def http(cell: CellVerbs) -> None:
     """A call works over streamable HTTP.
 
-    The server is reached at one URL; every exchange is recorded with its headers and status.
+    The server is reached at one URL. Every POST lists both types that the server may answer in, and every request
+    after `initialize` names the revision in `MCP-Protocol-Version`, since 2025-06-18; no message has a null where
+    the schema has none.
     """
     await _one_call(cell)
     expect(cell.trace.exchanges("POST"), "the server saw no POST")
+    duties.accepts_both_types(cell.trace)
+    duties.sends_version_header(cell.trace)
+    duties.sends_no_null(cell.trace, duties.HTTP_MESSAGES)
 
 
 @capability("transport.sse", severity="optional", servers=["echo"], transports=["sse"])

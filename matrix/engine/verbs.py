@@ -13,6 +13,7 @@ from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Ta
 from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet
 from matrix.engine.tasks import cancelled, ended, torn_down
+from matrix.lab.connection import trouble
 from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.transport import CURRENT
@@ -20,10 +21,12 @@ from matrix.lab.records import OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
-from matrix.model import Agent, Capability, Cell, Probe
+from matrix.model import Agent, Capability, Cell, Probe, Transport
 
 T = TypeVar("T")
 _SHOWN_TOOLS = 8
+NONCE = "<nonce>"
+"""What stands in a reason in place of a text that occurs nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Verbs:
         self._first: AgentSession | None = None
         self._sessions: list[AgentSession] = []
         self._runs = 0
+        self._nonces: set[str] = set()
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -71,9 +75,19 @@ class Verbs:
         return self._cell.revision
 
     @property
+    def transport(self) -> Transport:
+        """The way in which the servers are reached."""
+        return self._cell.transport
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The HTTP headers configured for the servers."""
         return self._setting.headers
+
+    @property
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """The servers as they were declared to the agent."""
+        return self._entries
 
     @property
     def native(self) -> Probe | None:
@@ -87,7 +101,15 @@ class Verbs:
 
     def nonce(self, label: object = "") -> str:
         """Return a text that occurs nowhere else, the same in every run of this cell."""
-        return "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        made = "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        self._nonces.add(made)
+        return made
+
+    def without_nonces(self, text: str) -> str:
+        """Return a text with the nonces of this cell named as what they are."""
+        for each in self._nonces:
+            text = text.replace(each, NONCE)
+        return text
 
     def probes(self, label: object = "") -> Sequence[Probe]:
         """Return the real server's probes with a token of this label."""
@@ -178,6 +200,9 @@ class AgentSession:
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
+        stopped = trouble(self.verbs.trace, tuple(self.entries)) if any(turn.calls for turn in turns) else None
+        if stopped is not None and (run.error is not None or run.missing or not run.offered):
+            raise Unmet(f"{stopped}; {_how_it_ended(run)}")
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
         if run.missing:
@@ -187,3 +212,10 @@ class AgentSession:
         if any(turn.calls for turn in turns) and not run.offered:
             raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
         return run
+
+
+def _how_it_ended(run: Run) -> str:
+    """Say what became of a run whose servers did not come to it; the same for every question."""
+    if run.error is not None:
+        return f"the run ended with {run.error}"
+    return "the model was not offered its tools" if run.exchanges else "the agent asked no model at all"

@@ -38,6 +38,8 @@ from matrix.sources import HttpServer, OpenServers
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""
+ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
+"""What every stub is configured with over stdio: whether an agent passes it on, `transport.stdio` asks."""
 
 
 def main(job: Job, pipe: Connection) -> None:
@@ -131,14 +133,16 @@ class Worker:
             self._pipe.send(Done(outcome, evidence))
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
-        headers: Mapping[str, str] = {} if cell.transport == Transport.STDIO else HEADERS
+        over_stdio = cell.transport is Transport.STDIO
+        headers: Mapping[str, str] = {} if over_stdio else HEADERS
+        env: Mapping[str, str] = ENVIRONMENT if over_stdio else {}
         if capability.together and self._job.shared is not None:
             return [ServerSpec(capability.servers[0], HttpServer(self._job.shared), headers)]
         if capability.real:
             server = self._servers.attach(cell, root)
             return [ServerSpec(cell.server, server, {} if server.private else headers)]
         return [
-            ServerSpec(label, StubServer(load_stub(name)), headers)
+            ServerSpec(label, StubServer(load_stub(name)), headers, env)
             for label, name in zip(server_labels(capability), capability.servers, strict=True)
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from mcp.client.session import ClientSession
 from matrix.adapters.control import Connection, Entry
 from matrix.model import REVISIONS, STATEFUL, STATELESS
 from tests.saboteurs.honest import Honest
+from tests.saboteurs.rewriting import Rewrites
 from tests.saboteurs.saboteur import Saboteur
 
 
@@ -25,6 +26,24 @@ class InsistsOnItsOwnRevision(Honest):
         if client.protocol_version < STATEFUL:
             raise ConnectionError(f"the server speaks {client.protocol_version}")
         return client
+
+
+class ProposesAVersionOfItsOwn(Rewrites):
+    """Takes the version of its own program for a revision of the protocol."""
+
+    mode = "legacy"
+
+    def sent(self, message: dict[str, Any]) -> Mapping[str, Any]:
+        if message.get("method") != "initialize":
+            return message
+        return {**message, "params": {**message["params"], "protocolVersion": "1.0"}}
+
+
+class NeverSaysInitialized(Rewrites):
+    """Takes the answer to `initialize` for the end of the handshake."""
+
+    def sent(self, message: dict[str, Any]) -> Mapping[str, Any] | None:
+        return None if message.get("method") == "notifications/initialized" else message
 
 
 class KnowsOnlyTheHandshake(Honest):
@@ -95,3 +114,7 @@ SABOTEURS: Mapping[str, Saboteur] = {
     "lifecycle.honest-capabilities": Saboteur(PromisesSampling, "sampling (error"),
     "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran"),
 }
+FURTHER: Sequence[tuple[str, Saboteur]] = (
+    ("lifecycle.version", Saboteur(ProposesAVersionOfItsOwn, "'1.0', which is no revision")),
+    ("lifecycle.version", Saboteur(NeverSaysInitialized, "notifications/initialized was never sent")),
+)

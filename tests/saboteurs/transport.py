@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from matrix.adapters.control import Entry
+from matrix.model import STATEFUL, STATELESS
 from tests.saboteurs.honest import Honest
+from tests.saboteurs.rewriting import Rewrites
 from tests.saboteurs.saboteur import Saboteur
 
 if TYPE_CHECKING:
@@ -63,6 +65,74 @@ class SendsHeadersOnlyOnList(Honest):
         return super().http(headers, event_hooks={"request": [forget]}, **more)
 
 
+class SendsNoVersionHeader(Honest):
+    """Forgets the revision once it is agreed on."""
+
+    def http(self, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.AsyncClient:
+        async def forget(request: httpx2.Request) -> None:
+            request.headers.pop("mcp-protocol-version", None)
+
+        return super().http(headers, event_hooks={"request": [forget]}, **more)
+
+
+class NamesItsNewestRevisionAtOnce(Honest):
+    """Names the newest revision that it knows in the header of `initialize` already."""
+
+    mode = "legacy"
+
+    def http(self, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.AsyncClient:
+        async def name(request: httpx2.Request) -> None:
+            if b'"initialize"' in request.content:
+                request.headers["mcp-protocol-version"] = STATELESS
+
+        return super().http(headers, event_hooks={"request": [name]}, **more)
+
+
+class AcceptsJsonOnly(Honest):
+    """Says that it takes JSON alone, where a server may answer in a stream of events."""
+
+    def http(self, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.AsyncClient:
+        async def accept(request: httpx2.Request) -> None:
+            if request.method == "POST":
+                request.headers["accept"] = "application/json"
+
+        return super().http(headers, event_hooks={"request": [accept]}, **more)
+
+
+class ForgetsOneAcceptedType(Honest):
+    """Takes anything, and says so with a wildcard instead of the two types."""
+
+    def http(self, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.AsyncClient:
+        async def accept(request: httpx2.Request) -> None:
+            if request.method == "POST":
+                request.headers["accept"] = "application/json, */*"
+
+        return super().http(headers, event_hooks={"request": [accept]}, **more)
+
+
+class SendsNull(Rewrites):
+    """Writes down what it has not as null."""
+
+    def sent(self, message: dict[str, Any]) -> Mapping[str, Any]:
+        if message.get("method") != "tools/list":
+            return message
+        return {**message, "params": {"cursor": None, **message.get("params", {})}}
+
+
+class StartsServersInItsOwnFolder(Honest):
+    """Never hands on the folder that a server is to be started in."""
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        return await super().open({name: each for name, each in entry.items() if name != "cwd"}, stack)
+
+
+class StartsServersWithoutTheirVariables(Honest):
+    """Never hands on the variables that a server is declared with."""
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        return await super().open({name: each for name, each in entry.items() if name != "env"}, stack)
+
+
 def _refuse(unknown: bool, transport: str) -> None:
     if unknown:
         raise ValueError(f"unknown transport: {transport}")
@@ -94,3 +164,18 @@ SABOTEURS: Mapping[str, Saboteur] = {
     "transport.get-rejected": Saboteur(InsistsOnAStream, "was not offered"),
     "transport.headers": Saboteur(SendsHeadersOnlyOnList, "missing or changed on tools/call"),
 }
+_BOTH = frozenset({"transport.stdio", "transport.http"})
+"""A null is one, whichever way it goes."""
+FURTHER: Sequence[tuple[str, Saboteur]] = (
+    ("transport.stdio", Saboteur(StartsServersInItsOwnFolder, "not started in the folder", transport="stdio")),
+    ("transport.stdio", Saboteur(StartsServersWithoutTheirVariables, "without the variable MATRIX", transport="stdio")),
+    ("transport.stdio", Saboteur(SendsNull, "tools/list had null at params.cursor", related=_BOTH)),
+    ("transport.http", Saboteur(SendsNull, "tools/list had null at params.cursor", related=_BOTH)),
+    (
+        "transport.http",
+        Saboteur(SendsNoVersionHeader, "MCP-Protocol-Version was missing on POST", revisions=(STATEFUL,)),
+    ),
+    ("transport.http", Saboteur(NamesItsNewestRevisionAtOnce, "initialize was answered 400", revisions=(STATEFUL,))),
+    ("transport.http", Saboteur(AcceptsJsonOnly, "was answered 406")),
+    ("transport.http", Saboteur(ForgetsOneAcceptedType, "does not list text/event-stream")),
+)

@@ -1,0 +1,85 @@
+"""How far an agent got with its servers, as a trace shows it: the revision they agreed on, and what stopped it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matrix.json_access import mapping, sequence
+from matrix.lab.records import Direction, Frame
+from matrix.lab.trace import Trace
+from matrix.outcome import Reached
+
+REVISION_IN_META = "io.modelcontextprotocol/protocolVersion"
+"""Where each request of 2026-07-28 names its revision (basic/index, "Metadata")."""
+_OPENING = ("initialize", "notifications/initialized", "server/discover", "tools/list")
+
+
+def reached(trace: Trace) -> Reached:
+    """Return how far the agent got with any of its servers."""
+    if not trace.listed():
+        return Reached.NOTHING
+    if not trace.calls():
+        return Reached.LISTED
+    return Reached.SHOWN if any(each.shown for each in trace.model) else Reached.CALLED
+
+
+def negotiated(trace: Trace) -> str | None:
+    """Return the revision that was spoken, the last one of several; None where none was agreed on."""
+    agreed = [
+        str(version)
+        for request, answer in _answered(trace.frames)
+        if (version := _version(request.message, mapping(answer.message.get("result")))) is not None
+    ]
+    return agreed[-1] if agreed else None
+
+
+def trouble(trace: Trace, servers: Sequence[str]) -> str | None:
+    """Return why the tools of a server never came to the agent, in one sentence; None where all were listed.
+
+    That is the last of the opening requests that was refused, or that the agent never connected.
+    """
+    for server in servers:
+        if not trace.listed(server) and (why := _why_not_listed(trace, server)) is not None:
+            return why if len(servers) == 1 else f"{server}: {why}"
+    return None
+
+
+def _why_not_listed(trace: Trace, server: str) -> str | None:
+    refused = [
+        f"{each.rpc_method} was answered {each.status}"
+        for each in trace.exchanges("POST")
+        if each.server == server and each.status >= 400 and each.rpc_method in _OPENING
+    ]
+    if refused:
+        return refused[-1]
+    frames = [each for each in trace.frames if each.server == server]
+    for request, answer in reversed(list(_answered(frames))):
+        error = mapping(answer.message.get("error"))
+        if error and request.message.get("method") in _OPENING:
+            return f"{request.message['method']} was answered with the error {error.get('code')}: {error.get('message')}"
+    if frames:
+        asked = {str(each.message.get("method")) for each in frames if each.direction is Direction.IN}
+        return None if "tools/list" in asked else "the agent never asked the server for its tools"
+    if not any(each.server == server for each in (*trace.http, *trace.processes)):
+        return "the agent never connected to the server"
+    return None
+
+
+def _answered(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
+    """Yield the client's requests that were answered, each with its answer, in the order of the answers."""
+    asked: dict[tuple[str, str], Frame] = {}
+    for frame in list(frames):
+        key = frame.session, repr(frame.message.get("id"))
+        if frame.direction is Direction.IN and "method" in frame.message and "id" in frame.message:
+            asked[key] = frame
+        elif frame.direction is Direction.OUT and "method" not in frame.message and key in asked:
+            yield asked.pop(key), frame
+
+
+def _version(request: Mapping[str, Any], result: Mapping[str, Any]) -> Any:
+    """Return the revision that a request and its result settle: the handshake's, or the one a request names."""
+    if request.get("method") == "initialize":
+        return result.get("protocolVersion")
+    named = mapping(mapping(request.get("params")).get("_meta")).get(REVISION_IN_META)
+    return named if sequence(result.get("tools")) or "content" in result else None
