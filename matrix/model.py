@@ -21,6 +21,8 @@ STATEFUL = "2025-11-25"
 STATELESS = "2026-07-28"
 ANY_REVISION = "any"
 """The revision of cells with real servers: whatever the two of them negotiate."""
+HOST_VARIABLE = "MATRIX_HOST_TOKEN"
+"""A variable of every agent's process that no server is to be handed (`transport.env`)."""
 SERVERS_JOINED_BY = "+"
 """What stands between the names of servers that one cell has attached together."""
 

@@ -86,14 +86,18 @@ def sends_no_null(trace: Trace, rule: Rule) -> None:
             expect(place is None, f"{what} had null at {place}, which the schema forbids: leave it out", rule)
 
 
-def starts_as_declared(cell: CellVerbs) -> None:
-    """See that the server's process had the folder and the variables that were declared for it."""
+def starts_in_its_folder(cell: CellVerbs) -> None:
+    """See that each server's process was started in the folder that is declared for it."""
     for event in cell.trace.started():
-        entry = cell.entries[event.server]
-        declared = str(entry.get("cwd", ""))
-        there = event.cwd is not None and declared != "" and Path(event.cwd).resolve() == Path(declared).resolve()
+        declared = cell.entries[event.server].get("cwd", "")
+        there = event.cwd is not None and Path(event.cwd).resolve() == Path(declared).resolve()
         expect(there, "the server was not started in the folder (cwd) that was declared for it")
-        variables: Mapping[str, str] = entry.get("env", {})
+
+
+def hands_on_variables(cell: CellVerbs) -> None:
+    """See that each server's process had the variables that are declared for it."""
+    for event in cell.trace.started():
+        variables: Mapping[str, str] = cell.entries[event.server].get("env", {})
         lost = sorted(name for name, value in variables.items() if event.env.get(name) != value)
         expect(not lost, f"the server was started without the variable {', '.join(lost)} that was declared for it")
 

@@ -9,9 +9,10 @@ from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
 from matrix.lab.script import call, say
-from matrix.model import REVISIONS, STATELESS, Transport
+from matrix.model import REVISIONS, STATEFUL, STATELESS, Rule, Transport
 
 SHUTDOWN_SECONDS = 15.0
+PING = Rule(STATEFUL, "basic/utilities/ping", "Behavior Requirements")
 
 
 @capability(
@@ -100,15 +101,47 @@ async def partial_failure(cell: CellVerbs) -> None:
 async def honest_capabilities(cell: CellVerbs) -> None:
     """Everything that the client advertises is answered.
 
-    The server pings the client, and sends each request (roots, sampling, elicitation) that the client's capabilities
-    promise to answer; errors and silence count against it.
+    The server sends each request (roots, sampling, elicitation) that the client's capabilities promise to answer;
+    errors and silence count against it.
     """
-    run = await cell.ask(call("probe_client"))
-    sent = [each.result for each in cell.trace.calls("probe_client") if each.result]
-    expect(sent and run.results("probe_client"), "the probing tool did not return its report")
-    report: dict[str, str] = json.loads(sent[0]["content"][0]["text"])
+    report = await _answered_by_client(cell)
     unanswered = [f"{name} ({what})" for name, what in sorted(report.items()) if what.startswith("error")]
+    unanswered = [each for each in unanswered if not each.startswith("ping ")]
     expect(not unanswered, f"the client did not answer what it advertises: {', '.join(unanswered)}")
+
+
+@capability(
+    "lifecycle.ping",
+    severity="expected",
+    servers=["curious"],
+    failures=["vercel/ai PR15701", "microsoft/agent-framework PR7656"],
+    rules=[PING],
+)
+async def ping(cell: CellVerbs) -> None:
+    """A ping of the server is answered.
+
+    The server pings in the middle of a call, over the stream of that call. The receiver MUST answer, with an empty
+    result; an error counts against the client, and so does silence for five seconds.
+    """
+    report = await _answered_by_client(cell)
+    expect(report["ping"] == "answered", f"the client did not answer a ping of the server: {report['ping']}", PING)
+
+
+@capability(
+    "lifecycle.tools-only",
+    severity="core",
+    servers=["tools_only"],
+    failures=["QwenLM/qwen-code#12496", "NousResearch/hermes-agent PR58824", "nuxt-modules/mcp-toolkit#144"],
+)
+async def tools_only(cell: CellVerbs) -> None:
+    """A server that answers -32601 to everything but tools works.
+
+    The server advertises tools alone, and has no method besides the handshake and those for tools: prompts,
+    resources, completions, logging and pings are unknown to it. A call has to work.
+    """
+    text = cell.nonce()
+    run = await cell.ask(call("echo", text=text))
+    expect(text in run.result("echo"), "the model was not shown what the server returned")
 
 
 @capability(
@@ -136,3 +169,12 @@ async def shutdown(cell: CellVerbs) -> None:
         await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)
     expect(not stayed, f"the run left {', '.join(stayed)} running")
+
+
+async def _answered_by_client(cell: CellVerbs) -> dict[str, str]:
+    """Return what the client answered to each request of the server, by the feature that it is of."""
+    run = await cell.ask(call("probe_client"))
+    sent = [each.result for each in cell.trace.calls("probe_client") if each.result]
+    expect(sent and run.results("probe_client"), "the probing tool did not return its report")
+    report: dict[str, str] = json.loads(sent[0]["content"][0]["text"])
+    return report

@@ -6,7 +6,9 @@ from matrix.capabilities import duties
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call
-from matrix.model import STATEFUL, STATELESS
+from matrix.model import HOST_VARIABLE, STATEFUL, STATELESS
+
+HTTP_ERRORS = (401, 403, 429, 502)
 
 
 @capability(
@@ -26,7 +28,8 @@ async def stdio(cell: CellVerbs) -> None:
     """
     await _one_call(cell)
     expect(cell.trace.started(), "the agent did not start the server's process")
-    duties.starts_as_declared(cell)
+    duties.starts_in_its_folder(cell)
+    duties.hands_on_variables(cell)
     duties.sends_no_null(cell.trace, duties.STDIO_MESSAGES)
 
 
@@ -61,6 +64,66 @@ async def sse(cell: CellVerbs) -> None:
     """
     await _one_call(cell)
     expect(cell.trace.exchanges("GET"), "the server saw no stream")
+
+
+@capability(
+    "transport.env",
+    severity="expected",
+    servers=["echo"],
+    transports=["stdio"],
+    failures=["modelcontextprotocol/python-sdk#3335", "modelcontextprotocol/typescript-sdk#2037"],
+)
+async def env(cell: CellVerbs) -> None:
+    """The declared environment arrives; undeclared secrets of the host do not.
+
+    A variable is declared for the server, and the agent's own process has one besides that looks like a secret: the
+    server's process has to have the first, and must not have the second.
+    """
+    await _one_call(cell)
+    expect(cell.trace.started(), "the agent did not start the server's process")
+    duties.hands_on_variables(cell)
+    leaked = any(HOST_VARIABLE in each.env for each in cell.trace.started())
+    expect(not leaked, f"the server was handed {HOST_VARIABLE}, a secret of the agent's process that nobody declared")
+
+
+@capability("transport.slow-start", severity="expected", servers=["slow_start"], transports=["stdio"])
+async def slow_start(cell: CellVerbs) -> None:
+    """A server that needs five seconds to start is waited for.
+
+    The server's process starts at once, and answers nothing for five seconds; a call has to work then.
+    """
+    await _one_call(cell)
+
+
+@capability(
+    "transport.http-error",
+    severity="core",
+    servers=["http_errors"],
+    transports=["http"],
+    failures=[
+        "google/adk-python#4901",
+        "modelcontextprotocol/python-sdk#1835",
+        "PrefectHQ/fastmcp#2595",
+        "strands-agents/harness-sdk#995",
+    ],
+)
+async def http_error(cell: CellVerbs) -> None:
+    """401, 403, 429 and 502 with an HTML body on a call give a bounded, readable error, and the run goes on.
+
+    A gateway before the server answers the call; the model has to be told of it in words, and the next call of the
+    same run has to work.
+    """
+    for status in HTTP_ERRORS:
+        text = cell.nonce(status)
+        run = await cell.attempt(call("refuse", status=status), call("echo", text=text))
+        seen = [each for each in cell.trace.exchanges("POST", rpc_method="tools/call") if each.status == status]
+        if not seen:
+            await cell.ask(call("refuse", status=status))  # says why nothing came of it
+        expect(run.error is None, f"a call that was answered {status} ended the run with {run.error}")
+        told = run.results("refuse")
+        expect(told and told[0].strip(), f"the model was told nothing of a call that was answered {status}")
+        answered = any(text in each for each in run.results("echo"))
+        expect(answered, f"after a call that was answered {status} the next one did not work")
 
 
 @capability(

@@ -12,7 +12,7 @@ from matrix.outcome import Reached
 
 REVISION_IN_META = "io.modelcontextprotocol/protocolVersion"
 """Where each request of 2026-07-28 names its revision (basic/index, "Metadata")."""
-_OPENING = ("initialize", "notifications/initialized", "server/discover", "tools/list")
+NEVER_CONNECTED = "the agent never connected to the server"
 
 
 def reached(trace: Trace) -> Reached:
@@ -37,33 +37,46 @@ def negotiated(trace: Trace) -> str | None:
 def trouble(trace: Trace, servers: Sequence[str]) -> str | None:
     """Return why the tools of a server never came to the agent, in one sentence; None where all were listed.
 
-    That is the last of the opening requests that was refused, or that the agent never connected.
+    That is the last request that was refused, or that the agent never connected.
     """
-    for server in servers:
-        if not trace.listed(server) and (why := _why_not_listed(trace, server)) is not None:
-            return why if len(servers) == 1 else f"{server}: {why}"
-    return None
+    found = [
+        (server, why)
+        for server in servers
+        if not trace.listed(server) and (why := _why_not_listed(trace, server)) is not None
+    ]
+    if not found:
+        return None
+    # Of several, one that refused tells more than one that nobody connected to.
+    server, why = min(found, key=lambda each: each[1] == NEVER_CONNECTED)
+    return why if len(servers) == 1 else f"{server}: {why}"
 
 
 def _why_not_listed(trace: Trace, server: str) -> str | None:
+    frames = [each for each in trace.frames if each.server == server]
+    answered = list(_answered(frames))
+    # Whoever was answered `initialize` did well to go on from a refused `server/discover`.
+    past = {"server/discover"} if any(_shakes_hands(request, answer) for request, answer in answered) else set[str]()
     refused = [
         f"{each.rpc_method} was answered {each.status}"
         for each in trace.exchanges("POST")
-        if each.server == server and each.status >= 400 and each.rpc_method in _OPENING
+        if each.server == server and each.status >= 400 and each.rpc_method not in {None, *past}
     ]
     if refused:
         return refused[-1]
-    frames = [each for each in trace.frames if each.server == server]
-    for request, answer in reversed(list(_answered(frames))):
-        error = mapping(answer.message.get("error"))
-        if error and request.message.get("method") in _OPENING:
-            return f"{request.message['method']} was answered with the error {error.get('code')}: {error.get('message')}"
+    for request, answer in reversed(answered):
+        error, method = mapping(answer.message.get("error")), request.message["method"]
+        if error and method not in past:
+            return f"{method} was answered with the error {error.get('code')}: {error.get('message')}"
     if frames:
         asked = {str(each.message.get("method")) for each in frames if each.direction is Direction.IN}
         return None if "tools/list" in asked else "the agent never asked the server for its tools"
     if not any(each.server == server for each in (*trace.http, *trace.processes)):
-        return "the agent never connected to the server"
+        return NEVER_CONNECTED
     return None
+
+
+def _shakes_hands(request: Frame, answer: Frame) -> bool:
+    return request.message["method"] == "initialize" and "result" in answer.message
 
 
 def _answered(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:

@@ -143,7 +143,9 @@ def _told(matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequen
     return News(
         first.cell.agent,
         names,
-        Severity.CORE if EVERY_CAPABILITY in names else min(map(matrix.severity, names), key=lambda each: _WEIGHT[each]),
+        Severity.CORE
+        if EVERY_CAPABILITY in names
+        else min(map(matrix.severity, names), key=lambda each: _WEIGHT[each]),
         first.verdict,
         first.reason,
         tuple(cells),

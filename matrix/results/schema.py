@@ -90,7 +90,8 @@ class HeaderLine(_Line):
             configs=None if self.configs is None else ConfigsHeader(self.configs.url, self.configs.servers),
             agents=self.agents,
             capabilities={
-                name: CapabilityHeader(each.severity, each.title, each.needs) for name, each in self.capabilities.items()
+                name: CapabilityHeader(each.severity, each.title, each.needs)
+                for name, each in self.capabilities.items()
             },
             planned=self.planned,
             run=self.run,

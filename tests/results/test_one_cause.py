@@ -18,7 +18,9 @@ def cell(capability: str, server: str = "echo", transport: str = "http", revisio
     return f"stan::{capability}::{server}[{transport},{revision}]"
 
 
-def red(text: str, reason: str = REFUSED, reached: Reached | None = Reached.NOTHING, verdict: str = "failed") -> Outcome:
+def red(
+    text: str, reason: str = REFUSED, reached: Reached | None = Reached.NOTHING, verdict: str = "failed"
+) -> Outcome:
     """Return a red outcome that got so far."""
     return outcome(text, verdict, reason, reached=reached)
 

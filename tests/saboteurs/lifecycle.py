@@ -86,6 +86,22 @@ class PromisesSampling(Honest):
         return Client(transport, read_timeout_seconds=self.patience, sampling_callback=refuse)
 
 
+class AnswersNoPing(Rewrites):
+    """Takes a ping of the server for nothing."""
+
+    def received(self, message: dict[str, Any]) -> Mapping[str, Any] | None:
+        return None if message.get("method") == "ping" else message
+
+
+class PingsBeforeItListsTools(Honest):
+    """Makes sure that a server is alive, and ends with one that knows no ping."""
+
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
+        if server.client.protocol_version != STATELESS:
+            await server.client.session.send_ping()
+        return await super().list_tools(server)
+
+
 class LeavesTheServerRunning(Honest):
     """Keeps every process that it has started."""
 
@@ -112,9 +128,22 @@ SABOTEURS: Mapping[str, Saboteur] = {
     "lifecycle.discover-fallback": Saboteur(TakesInvalidParamsForTheEnd, "was not offered"),
     "lifecycle.partial-failure": Saboteur(EndsWithADeadServer, "the run ended with"),
     "lifecycle.honest-capabilities": Saboteur(PromisesSampling, "sampling (error"),
+    "lifecycle.ping": Saboteur(AnswersNoPing, "did not answer a ping"),
+    "lifecycle.tools-only": Saboteur(PingsBeforeItListsTools, "ping was answered"),
     "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran"),
 }
 FURTHER: Sequence[tuple[str, Saboteur]] = (
-    ("lifecycle.version", Saboteur(ProposesAVersionOfItsOwn, "'1.0', which is no revision")),
+    (
+        "lifecycle.version",
+        Saboteur(
+            ProposesAVersionOfItsOwn,
+            "'1.0', which is no revision",
+            related=frozenset(
+                {
+                    "lifecycle.stateless-2026",  # its handshake is made of an older revision
+                }
+            ),
+        ),
+    ),
     ("lifecycle.version", Saboteur(NeverSaysInitialized, "notifications/initialized was never sent")),
 )

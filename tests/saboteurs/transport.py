@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
 
 from matrix.adapters.control import Entry
 from matrix.model import STATEFUL, STATELESS
 from tests.saboteurs.honest import Honest
 from tests.saboteurs.rewriting import Rewrites
 from tests.saboteurs.saboteur import Saboteur
-
-if TYPE_CHECKING:
-    from mcp import Client
 
 
 class StartsNoProcess(Honest):
@@ -133,34 +133,51 @@ class StartsServersWithoutTheirVariables(Honest):
         return await super().open({name: each for name, each in entry.items() if name != "env"}, stack)
 
 
+class HandsOnItsWholeEnvironment(Honest):
+    """Starts servers with everything that it was started with itself."""
+
+    async def open(self, entry: Entry, stack: AsyncExitStack) -> Client:
+        return await super().open({**entry, "env": {**os.environ, **entry.get("env", {})}}, stack)
+
+
+class GivesUpOnASlowServer(Honest):
+    """Waits four seconds for what a server's process has to say."""
+
+    def client(self, transport: Any) -> Client:
+        if isinstance(transport, StdioServerParameters):
+            return Client(transport, read_timeout_seconds=4.0)
+        return super().client(transport)
+
+
+class EndsWithAnHttpError(Honest):
+    """Lets a call that is answered with an HTTP error end the run."""
+
+    refused = False
+
+    def http(self, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.AsyncClient:
+        async def look(response: httpx2.Response) -> None:
+            self.refused |= response.status_code >= 400 and b'"tools/call"' in response.request.content
+
+        return super().http(headers, event_hooks={"response": [look]}, **more)
+
+    def failed(self, problem: Exception) -> str:
+        if self.refused:
+            raise problem
+        return super().failed(problem)
+
+
 def _refuse(unknown: bool, transport: str) -> None:
     if unknown:
         raise ValueError(f"unknown transport: {transport}")
 
 
 SABOTEURS: Mapping[str, Saboteur] = {
-    "transport.stdio": Saboteur(
-        StartsNoProcess,
-        "was not offered",
-        related=frozenset(
-            {
-                "lifecycle.shutdown",  # asks for a process of its own
-            }
-        ),
-    ),
-    "transport.http": Saboteur(
-        SpeaksNoHttp,
-        "was not offered",
-        related=frozenset(
-            {
-                # These are asked over HTTP only.
-                "transport.get-rejected",
-                "transport.headers",
-            }
-        ),
-        transport="stdio",
-    ),
+    "transport.stdio": Saboteur(StartsNoProcess, "never connected"),
+    "transport.http": Saboteur(SpeaksNoHttp, "never connected", transport="stdio"),
     "transport.sse": Saboteur(SpeaksNoSse, "was not offered"),
+    "transport.env": Saboteur(HandsOnItsWholeEnvironment, "was handed MATRIX_HOST_TOKEN"),
+    "transport.slow-start": Saboteur(GivesUpOnASlowServer, "the model was not offered its tools"),
+    "transport.http-error": Saboteur(EndsWithAnHttpError, "answered 401 ended the run"),
     "transport.get-rejected": Saboteur(InsistsOnAStream, "was not offered"),
     "transport.headers": Saboteur(SendsHeadersOnlyOnList, "missing or changed on tools/call"),
 }
@@ -173,7 +190,16 @@ FURTHER: Sequence[tuple[str, Saboteur]] = (
     ("transport.http", Saboteur(SendsNull, "tools/list had null at params.cursor", related=_BOTH)),
     (
         "transport.http",
-        Saboteur(SendsNoVersionHeader, "MCP-Protocol-Version was missing on POST", revisions=(STATEFUL,)),
+        Saboteur(
+            SendsNoVersionHeader,
+            "MCP-Protocol-Version was missing on POST",
+            related=frozenset(
+                {
+                    "lifecycle.stateless-2026",  # there a server refuses what does not name its revision
+                }
+            ),
+            revisions=(STATEFUL,),
+        ),
     ),
     ("transport.http", Saboteur(NamesItsNewestRevisionAtOnce, "initialize was answered 400", revisions=(STATEFUL,))),
     ("transport.http", Saboteur(AcceptsJsonOnly, "was answered 406")),
