@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +21,19 @@ def prove(capabilities: tuple[str, ...]) -> int:
     The saboteurs belong to the tests, which only a checkout of the matrix has. Exits 3 where a proof fails.
     """
     from matrix.capabilities.registry import find_capabilities  # noqa: PLC0415
+    from matrix.registry.importing import load  # noqa: PLC0415
 
     known = [each.id for each in find_capabilities()]
     for name in capabilities:
         if name not in known:
             raise UnknownName("capability", name, known, "list capabilities")
-    proving = _proving(Path.cwd())
+    root = Path.cwd()
+    if not (root / "tests" / "saboteurs" / "proving.py").is_file():
+        raise NeedsCheckout("prove", root)
     failed = 0
-    for capability, saboteur in proving.proofs(capabilities):
-        proof = proving.prove(capability, saboteur)
+    prove_one = load(f"{PROVING}:prove", root)
+    for capability, saboteur in load(f"{PROVING}:proofs", root)(capabilities):
+        proof = prove_one(capability, saboteur)
         click.echo(_line(proof))
         for problem in proof.problems:
             click.echo(f"  {problem}")
@@ -39,15 +41,8 @@ def prove(capabilities: tuple[str, ...]) -> int:
     return OUR_FAULT if failed else 0
 
 
-def _proving(root: Path) -> Any:
-    """Import the proofs from the checkout that we are in. Raises NeedsCheckout."""
-    if not (root / "tests" / "saboteurs" / "proving.py").is_file():
-        raise NeedsCheckout("prove", root)
-    sys.path.insert(0, str(root))
-    return importlib.import_module(PROVING)
-
-
 def _line(proof: Any) -> str:
     if proof.lacking is not None:
-        return f"skipped     {proof.capability}  {proof.vice}: {proof.lacking}"
-    return f"{'NOT PROVEN' if proof.problems else 'proven'!s:<10}  {proof.capability}  {proof.vice}: {proof.caught}"
+        return f"{'skipped':<10}  {proof.capability}  {proof.vice}: {proof.lacking}"
+    came_to = "NOT PROVEN" if proof.problems else "proven"
+    return f"{came_to:<10}  {proof.capability}  {proof.vice}: {proof.caught}"

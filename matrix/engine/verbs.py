@@ -200,22 +200,17 @@ class AgentSession:
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
-        stopped = trouble(self.verbs.trace, tuple(self.entries)) if any(turn.calls for turn in turns) else None
-        if stopped is not None and (run.error is not None or run.missing or not run.offered):
-            raise Unmet(f"{stopped}; {_how_it_ended(run)}")
-        if run.error is not None:
-            raise Unmet(f"the run ended with {run.error}")
+        calls = any(turn.calls for turn in turns)
+        stopped = trouble(self.verbs.trace, tuple(self.entries)) if calls else None
+        if run.error is not None or (calls and not run.exchanges):
+            ended = "the agent asked no model at all" if run.error is None else f"the run ended with {run.error}"
+            raise Unmet(f"{stopped.why}; {ended}" if stopped is not None and stopped.refused else ended)
+        if stopped is not None and (run.missing or not run.offered):
+            raise Unmet(f"{stopped.why}; the model was not offered its tools")
         if run.missing:
             names = sorted(tool.name for tool in run.offered)
             shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
             raise Unmet(f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}")
-        if any(turn.calls for turn in turns) and not run.offered:
-            raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
+        if calls and not run.offered:
+            raise Unmet("the model was offered no tools at all")
         return run
-
-
-def _how_it_ended(run: Run) -> str:
-    """Say what became of a run whose servers did not come to it; the same for every question."""
-    if run.error is not None:
-        return f"the run ended with {run.error}"
-    return "the model was not offered its tools" if run.exchanges else "the agent asked no model at all"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matrix.json_access import mapping, sequence
@@ -12,7 +13,6 @@ from matrix.outcome import Reached
 
 REVISION_IN_META = "io.modelcontextprotocol/protocolVersion"
 """Where each request of 2026-07-28 names its revision (basic/index, "Metadata")."""
-NEVER_CONNECTED = "the agent never connected to the server"
 
 
 def reached(trace: Trace) -> Reached:
@@ -34,24 +34,29 @@ def negotiated(trace: Trace) -> str | None:
     return agreed[-1] if agreed else None
 
 
-def trouble(trace: Trace, servers: Sequence[str]) -> str | None:
-    """Return why the tools of a server never came to the agent, in one sentence; None where all were listed.
+@dataclass(frozen=True)
+class Trouble:
+    """Why the tools of a server never came to an agent; `refused`: the server refused what it was asked."""
+
+    why: str
+    refused: bool
+
+
+def trouble(trace: Trace, servers: Sequence[str]) -> Trouble | None:
+    """Return what kept the tools of a server from the agent; None where all servers were listed.
 
     That is the last request that was refused, or that the agent never connected.
     """
     found = [
-        (server, why)
+        Trouble(each.why if len(servers) == 1 else f"{server}: {each.why}", each.refused)
         for server in servers
-        if not trace.listed(server) and (why := _why_not_listed(trace, server)) is not None
+        if not trace.listed(server) and (each := _why_not_listed(trace, server)) is not None
     ]
-    if not found:
-        return None
-    # Of several, one that refused tells more than one that nobody connected to.
-    server, why = min(found, key=lambda each: each[1] == NEVER_CONNECTED)
-    return why if len(servers) == 1 else f"{server}: {why}"
+    # Of several, one that refused tells more than one that nobody asked.
+    return min(found, key=lambda each: not each.refused, default=None)
 
 
-def _why_not_listed(trace: Trace, server: str) -> str | None:
+def _why_not_listed(trace: Trace, server: str) -> Trouble | None:
     frames = [each for each in trace.frames if each.server == server]
     answered = list(_answered(frames))
     # Whoever was answered `initialize` did well to go on from a refused `server/discover`.
@@ -62,16 +67,18 @@ def _why_not_listed(trace: Trace, server: str) -> str | None:
         if each.server == server and each.status >= 400 and each.rpc_method not in {None, *past}
     ]
     if refused:
-        return refused[-1]
+        return Trouble(refused[-1], refused=True)
     for request, answer in reversed(answered):
         error, method = mapping(answer.message.get("error")), request.message["method"]
         if error and method not in past:
-            return f"{method} was answered with the error {error.get('code')}: {error.get('message')}"
+            said = f"the error {error.get('code')}: {error.get('message')}"
+            return Trouble(f"{method} was answered with {said}", refused=True)
     if frames:
         asked = {str(each.message.get("method")) for each in frames if each.direction is Direction.IN}
-        return None if "tools/list" in asked else "the agent never asked the server for its tools"
+        never = Trouble("the agent never asked the server for its tools", refused=False)
+        return None if "tools/list" in asked else never
     if not any(each.server == server for each in (*trace.http, *trace.processes)):
-        return NEVER_CONNECTED
+        return Trouble("the agent never connected to the server", refused=False)
     return None
 
 
