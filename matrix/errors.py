@@ -99,6 +99,16 @@ class NotPinned(UsageError):
         )
 
 
+class NeedsCheckout(UsageError):
+    """A command that works with the tests, where there are none."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        super().__init__(
+            f"`{command}` needs a checkout of the matrix, whose tests have the saboteurs; {folder} is none: "
+            "start it in the checkout's folder"
+        )
+
+
 class CannotEnter(UsageError):
     """A folder to run in that cannot be run in."""
 

@@ -21,6 +21,8 @@ STATEFUL = "2025-11-25"
 STATELESS = "2026-07-28"
 ANY_REVISION = "any"
 """The revision of cells with real servers: whatever the two of them negotiate."""
+HOST_VARIABLE = "MATRIX_HOST_TOKEN"
+"""A variable of every agent's process that no server is to be handed (`transport.env`)."""
 SERVERS_JOINED_BY = "+"
 """What stands between the names of servers that one cell has attached together."""
 
@@ -161,11 +163,28 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """Where the specification asks for something: its revision, the page below that, and the section of the page."""
+
+    revision: str
+    page: str
+    section: str
+
+    @property
+    def url(self) -> str:
+        """The address of the section."""
+        anchor = re.sub(r"[^a-z0-9]+", "-", self.section.lower()).strip("-")
+        return f"https://modelcontextprotocol.io/specification/{self.revision}/{self.page}#{anchor}"
+
+
+@dataclass(frozen=True)
 class Capability:
     """A column: one question; `title` is what a pass means in one sentence, `how` the way it is checked.
 
     `servers` names the stubs that are attached together; `real` asks the question of every real server instead.
-    `failures` cites what users reported (repository#number). `deadline` is in seconds, for one cell.
+    `failures` cites what users reported (repository#number), `rules` what the specification says. `needs` are other
+    capabilities that it rests on: where one of them is red, a cell that only repeats that is not red once more.
+    `deadline` is in seconds, for one cell.
     """
 
     id: str
@@ -177,6 +196,8 @@ class Capability:
     transports: tuple[Transport, ...] = (Transport.STDIO, Transport.HTTP)
     revisions: tuple[str, ...] = (STATEFUL,)
     failures: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    needs: tuple[str, ...] = ()
     deadline: float = 120.0
     real: bool = False
     probes: bool = False

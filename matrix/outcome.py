@@ -28,6 +28,20 @@ class Blame(StrEnum):
     """This machine lacks what the cell needs."""
 
 
+class Reached(StrEnum):
+    """How far an agent got with its servers, from nothing to a result that its model was shown."""
+
+    NOTHING = "nothing"
+    LISTED = "listed"
+    CALLED = "called"
+    SHOWN = "shown"
+
+    @property
+    def rank(self) -> int:
+        """Its place in that order."""
+        return tuple(Reached).index(self)
+
+
 _BLAMED = {
     Verdict.FAILED: Blame.AGENT,
     Verdict.TIMED_OUT: Blame.AGENT,
@@ -44,6 +58,9 @@ class Outcome:
     `blamed_on` follows from the verdict where it is not given; a green or unsupported cell blames nobody. `attempts`
     are the verdicts of each attempt. `evidence` is a path relative to the results, `expected` the baseline's reason
     for this verdict. `command` are the words that put this one question again, `run` the run that it comes from.
+    `rule` is the address of what was broken, `advice` what the specification recommends and the agent did not do.
+    `negotiated` is the revision that was spoken, where one was; `reached` how far the agent got with its servers;
+    `rests_on` the cell whose cause this one only repeats.
     """
 
     cell: Cell
@@ -56,6 +73,11 @@ class Outcome:
     expected: str | None = None
     command: tuple[str, ...] = ()
     run: str = FIRST_RUN
+    rule: str | None = None
+    advice: tuple[str, ...] = ()
+    negotiated: str | None = None
+    reached: Reached | None = None
+    rests_on: str | None = None
 
     def __post_init__(self) -> None:
         if self.blamed_on is None:
@@ -82,6 +104,7 @@ class CapabilityHeader:
 
     severity: Severity
     title: str = ""
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from matrix.lab.servers.pinned import PinnedServers
-from matrix.lab.servers.prepare import unavailable
-from matrix.registry import environments
-from matrix.registry.discovery import real_servers_file
-from matrix.registry.environments import EnvironmentUnavailable
-from tests.saboteurs.registry import SABOTEURS
-from tests.saboteurs.running import (
-    CAPABILITIES,
-    CONTROL,
-    REAL_SERVER,
-    REPOSITORY,
-    SLOW,
-    is_caught,
-    is_the_one,
-    planned,
-    ran,
-    red,
-    sabotaged,
-)
-from tests.saboteurs.saboteur import registered
+from tests.saboteurs.proving import prove
+from tests.saboteurs.registry import ALL, SABOTEURS
+from tests.saboteurs.running import CAPABILITIES, REPOSITORY, SLOW, is_the_one, planned, ran, red
+from tests.saboteurs.saboteur import Saboteur, registered
 
 
 def test_every_capability_has_a_saboteur_and_every_saboteur_a_capability() -> None:
-    assert set(SABOTEURS) == set(CAPABILITIES)
-    assert {other for each in SABOTEURS.values() for other in each.related} <= set(CAPABILITIES)
+    assert set(SABOTEURS) == set(CAPABILITIES) == {capability for capability, _ in ALL}
+    assert {other for _, each in ALL for other in each.related} <= set(CAPABILITIES)
 
 
 @pytest.mark.parametrize("transport", ["http", "stdio"])
@@ -42,29 +26,12 @@ def test_the_agent_that_saboteurs_derive_from_passes_everything(transport: str) 
     assert red(ran(plan)) == {}
 
 
-@pytest.mark.parametrize("capability", sorted(SABOTEURS))
-def test_a_capability_turns_red_on_its_saboteur_and_no_unrelated_one_does(capability: str) -> None:
-    saboteur = SABOTEURS[capability]
-    if CAPABILITIES[capability].real:
-        install_real_server()
-    outcomes = ran(sabotaged(capability, saboteur))
-    asked = [each for each in outcomes if each.cell.capability == capability]
-    of_control = [each for each in asked if each.cell.agent == CONTROL.name]
-    assert of_control
-    assert red(of_control) == {}
-    for column in {each.cell.column for each in asked if saboteur.shows_in(each.cell)}:
-        rows = [each for each in asked if each.cell.column == column and each not in of_control]
-        caught = any(is_caught(each, saboteur.because) for each in rows)
-        assert caught, f"{column}: {[(str(each.verdict), each.reason) for each in rows]}"
-    assert red(each for each in outcomes if each.cell.capability not in {capability, *saboteur.related}) == {}
-
-
-def install_real_server() -> None:
-    """Install the real server that saboteurs meet, or skip the test with the reason why it cannot be had."""
-    server = PinnedServers(real_servers_file()).pinned[REAL_SERVER]
-    if reason := unavailable(server):
-        pytest.skip(reason)
-    try:
-        environments.ensure(server.environment, print)
-    except EnvironmentUnavailable as error:
-        pytest.skip(str(error))
+@pytest.mark.parametrize(
+    ("capability", "saboteur"), ALL, ids=[f"{capability}-{saboteur.vice.__name__}" for capability, saboteur in ALL]
+)
+def test_a_capability_turns_red_on_its_saboteur_and_no_unrelated_one_does(capability: str, saboteur: Saboteur) -> None:
+    proof = prove(capability, saboteur)
+    if proof.lacking is not None:
+        pytest.skip(proof.lacking)
+    assert proof.problems == ()
+    assert proof.caught

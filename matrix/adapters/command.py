@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters.base import Answer, Task
-from matrix.model import Command
+from matrix.model import HOST_VARIABLE, Command
 from matrix.placeholders import fill
 from matrix.processes import RunProcesses
 
@@ -26,6 +26,7 @@ _PASSED_ON = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
+    HOST_VARIABLE,
 )
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of standard output that are taken for the answer; what a command babbles beyond is let go."""

@@ -89,6 +89,51 @@ async def native_tools_kept(cell: CellVerbs) -> None:
         expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
 
 
+@capability(
+    "discovery.deferred-reachable",
+    severity="expected",
+    servers=["many"],
+    failures=[
+        "openai/codex#21503",
+        "openai/codex#33608",
+        "microsoft/vscode#317998",
+        "NousResearch/hermes-agent#84772",
+        "google-antigravity/antigravity-cli#369",
+    ],
+)
+async def deferred_reachable(cell: CellVerbs) -> None:
+    """Where the agent hides tools behind a search of its own, an exact name is found, and what was found can be called.
+
+    Of a server with 150 tools one is asked for by its exact name; an agent that offers them all has it at once.
+    """
+    name, text = "echo_137", cell.nonce()
+    run = await cell.ask(call(name, text=text))
+    expect(len(cell.trace.calls(name)) == 1, f"the server was not asked for {name} once")
+    expect(text in run.result(name), f"the model was not shown what {name} returned")
+
+
+@capability(
+    "discovery.first-turn",
+    severity="expected",
+    servers=["late_start"],
+    transports=["stdio"],
+    failures=["QwenLM/qwen-code#4163", "can1357/oh-my-pi#12188"],
+)
+async def first_turn(cell: CellVerbs) -> None:
+    """The tools of a server that needs two seconds to start are offered at once, or their absence is announced.
+
+    The first request to the model has to offer the server's tool, or to name the server in its text: a model that
+    knows of neither goes on without it.
+    """
+    run = await cell.attempt(call("echo", text=cell.nonce()))
+    expect(run.exchanges, f"the agent asked no model at all{'' if run.error is None else f': {run.error}'}")
+    first = run.exchanges[0]
+    server = cell.servers[0]
+    there = any(name == server for tool in first.offered for name, _ in markers(tool))
+    announced = server in first.system or server in first.user_text
+    expect(there or announced, "the first request to the model had none of the server's tools, and did not say so")
+
+
 def _all_offered(cell: CellVerbs, run: Run, tools: int = 7) -> None:
     """Every tool that the stub has, whatever name and description the agent gave it."""
     listed = cell.trace.listed(cell.servers[0])

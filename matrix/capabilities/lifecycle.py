@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
+from matrix.capabilities import duties
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
 from matrix.lab.script import call, say
-from matrix.model import REVISIONS, STATELESS
+from matrix.model import REVISIONS, STATEFUL, STATELESS, Rule, Transport
 
 SHUTDOWN_SECONDS = 15.0
+PING = Rule(STATEFUL, "basic/utilities/ping", "Behavior Requirements")
 
 
 @capability(
@@ -18,18 +20,22 @@ SHUTDOWN_SECONDS = 15.0
     severity="core",
     servers=["echo"],
     revisions=[each for each in REVISIONS if each != STATELESS],
-    failures=["modelcontextprotocol/kotlin-sdk#101"],
+    failures=["modelcontextprotocol/kotlin-sdk#101", "metoro-io/mcp-golang#134"],
+    rules=[duties.VERSION_NEGOTIATION, duties.INITIALIZATION],
 )
 async def version(cell: CellVerbs) -> None:
     """The agent negotiates down to 2024-11-05 and up.
 
-    The server speaks only the cell's revision, whatever it is asked for; a call has to work.
+    The server speaks no revision that is newer than the cell's, whatever it is asked for. What the agent proposes has
+    to be a revision, it has to say `notifications/initialized`, and a call has to work. An agent whose own newest
+    revision is older than the cell's does not speak that one: `unsupported`.
     """
     text = cell.nonce()
     run = await cell.ask(call("echo", text=text))
     expect(text in run.result("echo"), "the model was not shown what the server returned")
-    agreed = [each["protocolVersion"] for each in cell.trace.results() if "protocolVersion" in each]
-    expect(agreed and set(agreed) == {cell.revision}, f"the revision agreed on was {agreed}, not {cell.revision}")
+    expect(cell.trace.requests("initialize"), "the agent sent no initialize")
+    duties.proposes_a_revision(cell.trace)
+    duties.says_initialized(cell.trace)
 
 
 @capability(
@@ -95,35 +101,80 @@ async def partial_failure(cell: CellVerbs) -> None:
 async def honest_capabilities(cell: CellVerbs) -> None:
     """Everything that the client advertises is answered.
 
-    The server pings the client, and sends each request (roots, sampling, elicitation) that the client's capabilities
-    promise to answer; errors and silence count against it.
+    The server sends each request (roots, sampling, elicitation) that the client's capabilities promise to answer;
+    errors and silence count against it.
     """
-    run = await cell.ask(call("probe_client"))
-    sent = [each.result for each in cell.trace.calls("probe_client") if each.result]
-    expect(sent and run.results("probe_client"), "the probing tool did not return its report")
-    report: dict[str, str] = json.loads(sent[0]["content"][0]["text"])
+    report = await _answered_by_client(cell)
     unanswered = [f"{name} ({what})" for name, what in sorted(report.items()) if what.startswith("error")]
+    unanswered = [each for each in unanswered if not each.startswith("ping ")]
     expect(not unanswered, f"the client did not answer what it advertises: {', '.join(unanswered)}")
+
+
+@capability(
+    "lifecycle.ping",
+    severity="expected",
+    servers=["curious"],
+    failures=["vercel/ai PR15701", "microsoft/agent-framework PR7656"],
+    rules=[PING],
+)
+async def ping(cell: CellVerbs) -> None:
+    """A ping of the server is answered.
+
+    The server pings in the middle of a call, over the stream of that call. The receiver MUST answer, with an empty
+    result; an error counts against the client, and so does silence for five seconds.
+    """
+    report = await _answered_by_client(cell)
+    expect(report["ping"] == "answered", f"the client did not answer a ping of the server: {report['ping']}", PING)
+
+
+@capability(
+    "lifecycle.tools-only",
+    severity="core",
+    servers=["tools_only"],
+    failures=["QwenLM/qwen-code#12496", "NousResearch/hermes-agent PR58824", "nuxt-modules/mcp-toolkit#144"],
+)
+async def tools_only(cell: CellVerbs) -> None:
+    """A server that answers -32601 to everything but tools works.
+
+    The server advertises tools alone, and has no method besides the handshake and those for tools: prompts,
+    resources, completions, logging and pings are unknown to it. A call has to work.
+    """
+    text = cell.nonce()
+    run = await cell.ask(call("echo", text=text))
+    expect(text in run.result("echo"), "the model was not shown what the server returned")
 
 
 @capability(
     "lifecycle.shutdown",
     severity="core",
     servers=["echo"],
-    transports=["stdio"],
+    rules=[duties.SESSION_MANAGEMENT],
     failures=["anthropics/claude-code#31958", "NousResearch/hermes-agent#50169", "google/adk-js#377"],
 )
 async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
     After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
-    everything else that the agent's own command started, where it is one.
+    everything else that the agent's own command started, where it is one. Over HTTP a session that nobody ends by
+    DELETE is noted: the specification recommends it.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
-    started = cell.trace.started()
-    expect(started, "the agent did not start the server's process")
-    gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
-    left = len(cell.trace.open_sessions())
-    expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+    if cell.transport is Transport.STDIO:
+        started = cell.trace.started()
+        expect(started, "the agent did not start the server's process")
+        gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
+        left = len(cell.trace.open_sessions())
+        expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+    else:
+        await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)
     expect(not stayed, f"the run left {', '.join(stayed)} running")
+
+
+async def _answered_by_client(cell: CellVerbs) -> dict[str, str]:
+    """Return what the client answered to each request of the server, by the feature that it is of."""
+    run = await cell.ask(call("probe_client"))
+    sent = [each.result for each in cell.trace.calls("probe_client") if each.result]
+    expect(sent and run.results("probe_client"), "the probing tool did not return its report")
+    report: dict[str, str] = json.loads(sent[0]["content"][0]["text"])
+    return report

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from matrix import capabilities as package
 from matrix.errors import MatrixError
-from matrix.model import STATEFUL, Capability, Severity, Transport
+from matrix.model import STATEFUL, Capability, Rule, Severity, Transport
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -34,6 +34,8 @@ def capability(
     transports: Sequence[str] = ("stdio", "http"),
     revisions: Sequence[str] = (STATEFUL,),
     failures: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
+    needs: Sequence[str] = (),
     deadline: float = 120.0,
     real: bool = False,
     probes: bool = False,
@@ -59,6 +61,8 @@ def capability(
             transports=tuple(Transport(each) for each in transports),
             revisions=tuple(revisions),
             failures=tuple(failures),
+            rules=tuple(rules),
+            needs=tuple(needs),
             deadline=deadline,
             real=real,
             probes=probes,

@@ -12,23 +12,27 @@ from typing import Any, Protocol, TypeVar
 from matrix.lab.records import Hidden, ModelExchange, OfferedTool, ShownResult
 from matrix.lab.script import Aside, Turn
 from matrix.lab.trace import Trace
-from matrix.model import Probe
+from matrix.model import Probe, Rule, Transport
 
 T = TypeVar("T")
 
 
 class Unmet(Exception):
-    """An expectation was not met; the text is the verdict's reason, one sentence."""
+    """An expectation was not met; the text is the verdict's reason, one sentence, and `rule` what it breaks."""
+
+    def __init__(self, reason: str, rule: Rule | None = None) -> None:
+        super().__init__(reason)
+        self.rule = rule
 
 
 class Unsupported(Exception):
     """The agent was probed and has no such feature; the text says how that showed."""
 
 
-def expect(condition: object, reason: str) -> None:
-    """Raise Unmet with this reason unless the condition holds."""
+def expect(condition: object, reason: str, rule: Rule | None = None) -> None:
+    """Raise Unmet with this reason unless the condition holds; `rule` is the specification's, where it has one."""
     if not condition:
-        raise Unmet(reason)
+        raise Unmet(reason, rule)
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,18 @@ class CellVerbs(Asking, Protocol):
         ...
 
     @property
+    def transport(self) -> Transport:
+        """The way in which the servers are reached."""
+        ...
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The HTTP headers that were configured for the servers."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """The servers as they were declared to the agent, by name, in the `mcpServers` form."""
         ...
 
     @property

@@ -17,6 +17,7 @@ import click
 from matrix.cli import lists, results
 from matrix.cli.bench import bench
 from matrix.cli.configs import configs
+from matrix.cli.prove import prove
 from matrix.cli.run import run
 from matrix.errors import INTERRUPTED, OUR_FAULT, USAGE, MatrixError, UsageError
 
@@ -59,7 +60,7 @@ def cli() -> None:
     """Which agent works with which MCP server, measured: caniuse for agents."""
 
 
-for _command in (run, *lists.COMMANDS, *results.COMMANDS, configs, bench):
+for _command in (run, *lists.COMMANDS, *results.COMMANDS, prove, configs, bench):
     cli.add_command(_command)
 
 

@@ -13,9 +13,10 @@ from matrix.engine.evidence import evidence_of
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.engine.verbs import Setting, Verbs
 from matrix.errors import ServerFault
+from matrix.lab.connection import negotiated, reached
 from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import Capability, Cell, Verdict
+from matrix.model import ANY_REVISION, Capability, Cell, Rule, Verdict
 from matrix.outcome import Blame, Outcome
 from matrix.redaction import one_sentence
 
@@ -28,11 +29,15 @@ _BLAMED_FOR = {NoteKind.LAB_FAULT: Blame.MATRIX, NoteKind.SERVER_FAULT: Blame.SE
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict, its reason in one sentence, and whom it is blamed on, where that does not follow from the verdict."""
+    """A verdict, its reason in one sentence, and whom it is blamed on, where that does not follow from the verdict.
+
+    `rule` is the one of the specification that was broken.
+    """
 
     verdict: Verdict
     reason: str = ""
     blamed_on: Blame | None = None
+    rule: Rule | None = None
 
 
 async def execute(cell: Cell, capability: Capability, setting: Setting, number: int) -> tuple[Outcome, Any]:
@@ -40,15 +45,20 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
     execution = Execution(cell, capability, setting, f"c{number}")
     began = time.monotonic()
     judged = await execution.judge()
+    trace = execution.trace
     outcome = Outcome(
         cell,
         judged.verdict,
-        one_sentence(setting.hide(judged.reason)),
+        one_sentence(setting.hide(execution.without_nonces(judged.reason))),
         judged.blamed_on,
         (judged.verdict,),
         round(time.monotonic() - began, 3),
+        rule=None if judged.rule is None else judged.rule.url,
+        advice=tuple(sorted({each.text for each in trace.notes if each.kind is NoteKind.ADVICE})),
+        negotiated=negotiated(trace),
+        reached=reached(trace),
     )
-    return outcome, evidence_of(cell, capability, execution.trace, setting.hide)
+    return outcome, evidence_of(cell, capability, trace, setting.hide)
 
 
 class Execution:
@@ -78,14 +88,20 @@ class Execution:
                 judged = Judged(Verdict.TIMED_OUT, f"no end within {deadline:g} s: {self._what_was_pending()}")
         finally:
             await self._tear_down(work)
-        return judged if judged.verdict is Verdict.PASSED else self._fault() or self._declared(judged)
+        if judged.verdict is Verdict.PASSED:
+            return self._as_labelled(judged)
+        return self._fault() or self._declared(judged)
+
+    def without_nonces(self, reason: str) -> str:
+        """Return a reason that is the same in every cell: a nonce tells nothing to its reader."""
+        return reason if self._verbs is None else self._verbs.without_nonces(reason)
 
     async def _put_question(self) -> Judged:
         try:
             verbs = self._verbs = await self._open()
             await self._capability.check(verbs)
         except Unmet as unmet:
-            return Judged(Verdict.FAILED, str(unmet))
+            return Judged(Verdict.FAILED, str(unmet), rule=unmet.rule)
         except Unsupported as absent:
             return Judged(Verdict.UNSUPPORTED, str(absent))
         except ServerFault as fault:
@@ -121,6 +137,13 @@ class Execution:
         if judged.verdict is not Verdict.FAILED or self._capability.id not in self._setting.agent.unsupported:
             return judged
         return Judged(Verdict.UNSUPPORTED, f"declared unsupported, and so it is: {judged.reason}")
+
+    def _as_labelled(self, judged: Judged) -> Judged:
+        """Return a pass as one of the revision that the cell bears, or say which other one was spoken."""
+        asked, spoken = self._cell.revision, negotiated(self.trace)
+        if spoken in {None, asked} or asked == ANY_REVISION:
+            return judged
+        return Judged(Verdict.UNSUPPORTED, f"speaks {spoken}, not {asked}")
 
     def _what_was_pending(self) -> str:
         calls = [call for call in self.trace.calls() if call.ended is None]

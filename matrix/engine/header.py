@@ -24,7 +24,7 @@ def header_of(plan: Plan, options: Options) -> RunHeader:
         pins={agent.name: agent.packages for agent in plan.agents if agent.command is not None},
         unpinned={agent.name: agent.unpinned for agent in plan.agents if agent.unpinned},
         agents={agent.name: agent.summary for agent in plan.agents},
-        capabilities={each.id: CapabilityHeader(each.severity, each.title) for each in plan.capabilities},
+        capabilities={each.id: CapabilityHeader(each.severity, each.title, each.needs) for each in plan.capabilities},
         planned=len(plan.cells),
         live=options.live,
         repeat=options.repeat,

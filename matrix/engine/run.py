@@ -113,7 +113,8 @@ class Settling:
         self._together = {each.id for each in plan.capabilities if each.together}
         self._reproduction = reproduction
         self._run = kept.header.run
-        self._judgement = Judgement(request.baseline or ())
+        needs = {name: each.needs for name, each in kept.header.capabilities.items()}
+        self._judgement = Judgement(request.baseline or (), needs)
         self.outcomes: dict[str, Outcome] = {}
         self._written = {each.cell.id: each for each in kept.done}
         planned = {each.cell for each in plan.cells}

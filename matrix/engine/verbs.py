@@ -12,6 +12,7 @@ from matrix.adapters.base import CannotStart, Instance, Model, NotScripted, Owns
 from matrix.adapters.choose import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
+from matrix.lab.connection import trouble
 from matrix.lab.lab import Lab
 from matrix.lab.model.in_flight import in_flight
 from matrix.lab.model.protocols import PROTOCOLS
@@ -19,10 +20,12 @@ from matrix.lab.records import OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
-from matrix.model import Agent, Capability, Cell, Probe
+from matrix.model import Agent, Capability, Cell, Probe, Transport
 
 T = TypeVar("T")
 _SHOWN_TOOLS = 8
+NONCE = "<nonce>"
+"""What stands in a reason in place of a text that occurs nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Verbs:
         self._first: AgentSession | None = None
         self._sessions: list[AgentSession] = []
         self._runs = 0
+        self._nonces: set[str] = set()
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -70,9 +74,19 @@ class Verbs:
         return self._cell.revision
 
     @property
+    def transport(self) -> Transport:
+        """The way in which the servers are reached."""
+        return self._cell.transport
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The HTTP headers configured for the servers."""
         return self._setting.headers
+
+    @property
+    def entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """The servers as they were declared to the agent."""
+        return self._entries
 
     @property
     def native(self) -> Probe | None:
@@ -86,7 +100,15 @@ class Verbs:
 
     def nonce(self, label: object = "") -> str:
         """Return a text that occurs nowhere else, the same in every run of this cell."""
-        return self._cell.nonce(label)
+        made = self._cell.nonce(label)
+        self._nonces.add(made)
+        return made
+
+    def without_nonces(self, text: str) -> str:
+        """Return a text with the nonces of this cell named as what they are."""
+        for each in self._nonces:
+            text = text.replace(each, NONCE)
+        return text
 
     def probes(self, label: object = "") -> Sequence[Probe]:
         """Return the real server's probes with a token of this label."""
@@ -183,8 +205,13 @@ class AgentSession:
         run = await self.attempt(*turns, history=history)
         if run.hidden is not None:
             raise Unsupported(run.hidden)
-        if run.error is not None:
-            raise Unmet(f"the run ended with {run.error}")
+        calls = any(turn.calls for turn in turns)
+        stopped = trouble(self.verbs.trace, tuple(self.entries)) if calls else None
+        if run.error is not None or (calls and not run.exchanges):
+            ended = "the agent asked no model at all" if run.error is None else f"the run ended with {run.error}"
+            raise Unmet(f"{stopped.why}; {ended}" if stopped is not None and stopped.refused else ended)
+        if stopped is not None and (run.missing or not run.offered):
+            raise Unmet(f"{stopped.why}; the model was not offered its tools")
         if run.missing:
             names = sorted(tool.name for tool in run.offered)
             shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
@@ -192,6 +219,6 @@ class AgentSession:
             raise Unmet(
                 f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
             )
-        if any(turn.calls for turn in turns) and not run.offered:
-            raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
+        if calls and not run.offered:
+            raise Unmet("the model was offered no tools at all")
         return run

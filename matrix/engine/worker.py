@@ -29,7 +29,7 @@ from matrix.lab.model.protocols.base import WireResponse
 from matrix.lab.model.transport import intercepted
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
-from matrix.model import Capability, Cell, Probe, Transport, Verdict
+from matrix.model import HOST_VARIABLE, Capability, Cell, Probe, Transport, Verdict
 from matrix.outcome import Outcome
 from matrix.plan import server_labels
 from matrix.processes import end_marked, mark
@@ -38,11 +38,14 @@ from matrix.sources import HttpServer, OpenServers
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""
+ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
+"""What every stub is configured with over stdio: whether an agent hands it on, `transport.stdio` asks."""
 
 
 def main(job: Job, pipe: Connection) -> None:
     """Serve one agent's cells until the parent ends us; the entry point of the process."""
     _set_apart()
+    os.environ[HOST_VARIABLE] = "nobody declared this"
     with contextlib.ExitStack() as stack:
         # Before the agent's own code is loaded: that must not read what the servers are given.
         servers = stack.enter_context(job.servers.open())
@@ -131,14 +134,16 @@ class Worker:
             self._pipe.send(Done(outcome, evidence))
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
-        headers: Mapping[str, str] = {} if cell.transport == Transport.STDIO else HEADERS
+        over_stdio = cell.transport is Transport.STDIO
+        headers: Mapping[str, str] = {} if over_stdio else HEADERS
+        env: Mapping[str, str] = ENVIRONMENT if over_stdio else {}
         if capability.together and self._job.shared is not None:
             return [ServerSpec(capability.servers[0], HttpServer(self._job.shared), headers)]
         if capability.real:
             server = self._servers.attach(cell, root)
             return [ServerSpec(cell.server, server, {} if server.private else headers)]
         return [
-            ServerSpec(label, StubServer(load_stub(name)), headers)
+            ServerSpec(label, StubServer(load_stub(name)), headers, env)
             for label, name in zip(server_labels(capability), capability.servers, strict=True)
         ]
 

@@ -27,12 +27,13 @@ class ProcessEventKind(StrEnum):
 
 
 class NoteKind(StrEnum):
-    """What a note is about."""
+    """What a note is about; advice is what the specification recommends, and the agent did not do."""
 
     LAB_FAULT = "lab-fault"
     SERVER_FAULT = "server-fault"
     MODEL_REQUEST = "model-request"
     LEFTOVER = "leftover"
+    ADVICE = "advice"
 
     @property
     def is_fault(self) -> bool:

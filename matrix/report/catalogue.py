@@ -68,6 +68,8 @@ def explain(capability: Capability) -> str:
         f"How it is checked: {capability.how}" if capability.how else "",
         f"Against {against}, over {', '.join(capability.transports)}; revisions {', '.join(capability.revisions)}.",
         f"Why it matters: users reported it broken in {', '.join(capability.failures)}." if capability.failures else "",
+        f"The specification: {', '.join(each.url for each in capability.rules)}" if capability.rules else "",
+        f"It rests on {', '.join(capability.needs)}." if capability.needs else "",
         f"Ask it: python -m matrix run --capability {capability.id}",
     ]
     return "\n\n".join(part for part in parts if part)

@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from matrix.model import Verdict, group_of
 from matrix.outcome import Matrix
-from matrix.report.summary import Score, news, score_of, scores
+from matrix.report.summary import News, Score, advice, news, score_of, scores
 
 _SIGN = {
     None: "🟢",
@@ -44,14 +44,20 @@ def render(matrix: Matrix) -> str:
                 _escape(each.capability),
                 each.severity.value,
                 _escape(each.where),
-                _escape(each.reason),
+                _escape(". ".join(part for part in (each.reason, each.cause, _rule(each)) if part)),
                 _escape(each.expected or ""),
             ]
             for each in told
         ]
         headers = ["verdict", "agent", "capability", "severity", "where", "what was seen", "known because"]
         parts += ["## Not green", tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)]
+    if advised := advice(matrix):
+        parts += ["## Advice", "\n".join(f"- {text}: {', '.join(agents)}" for text, agents in advised.items())]
     return "\n\n".join(parts) + "\n"
+
+
+def _rule(each: News) -> str:
+    return f"The rule: {each.rule}" if each.rule else ""
 
 
 def _by_capability(matrix: Matrix) -> str:

@@ -53,6 +53,13 @@ def _verdict(outcome: Outcome) -> list[str]:
     lines = [f"{judged(outcome)}{': ' + outcome.reason if outcome.reason else ''}"]
     if len(outcome.attempts) > 1:
         lines.append(f"attempts: {', '.join(each.value for each in outcome.attempts)}")
+    if outcome.rule:
+        lines.append(f"the rule: {outcome.rule}")
+    if outcome.rests_on:
+        lines.append(f"the cause is told by: {outcome.rests_on}")
+    if outcome.negotiated and outcome.negotiated != outcome.cell.revision:
+        lines.append(f"spoken: {outcome.negotiated}")
+    lines += [f"advice: {each}" for each in outcome.advice]
     if outcome.expected:
         lines.append(f"expected by the baseline: {outcome.expected}")
     return lines

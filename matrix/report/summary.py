@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matrix.model import Severity, Verdict
@@ -43,15 +43,39 @@ class Score:
 
 @dataclass(frozen=True)
 class News:
-    """Cells of one agent and capability that came to the same, told once."""
+    """Cells of one agent that came to the same, told once: one cause, however many cells.
+
+    `resting` are those that only repeat it. `severity` is the worst of the capabilities'.
+    """
 
     agent: str
-    capability: str
+    capabilities: tuple[str, ...]
     severity: Severity
     verdict: Verdict
     reason: str
     cells: tuple[Outcome, ...]
     expected: str | None
+    resting: tuple[Outcome, ...] = ()
+
+    @property
+    def capability(self) -> str:
+        """The capabilities in words."""
+        more = f" and {len(self.capabilities) - _SHOWN} more" if len(self.capabilities) > _SHOWN else ""
+        return ", ".join(self.capabilities[:_SHOWN]) + more
+
+    @property
+    def cause(self) -> str:
+        """How many cells come of one cause, where these are several questions' or others rest on them."""
+        count = len(self.cells) + len(self.resting)
+        if len(self.capabilities) == 1 and not self.resting:
+            return ""
+        rest = f", {len(self.resting)} of them unsupported because they rest on it" if self.resting else ""
+        return f"one cause, {count} cells{rest}"
+
+    @property
+    def rule(self) -> str | None:
+        """The address of the rule that was broken."""
+        return self.cells[0].rule
 
     @property
     def judged(self) -> str:
@@ -93,26 +117,50 @@ def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:
 def news(matrix: Matrix) -> tuple[News, ...]:
     """Return everything that is not green, worst first: ours, then core, expected and optional failures.
 
-    The same reason of one agent and capability is told once. Cells that are errored because the control is red
-    are told by the control's own news.
+    The same reason of one agent is told once, and with it the cells that rest on it. Cells that are errored because
+    the control is red are told by the control's own news.
     """
-    groups: dict[tuple[str, str, Verdict, str, str | None], list[Outcome]] = {}
+    there = {each.cell.id for each in matrix.outcomes}
+    groups: dict[tuple[str, Verdict, str, str | None], list[Outcome]] = {}
+    resting: dict[str, list[Outcome]] = {}
     for outcome in matrix.outcomes:
         if outcome.verdict is Verdict.PASSED or outcome.blamed_on is Blame.CONTROL:
             continue
-        whole = _concerns_whole_agent(outcome, matrix)
-        capability = EVERY_CAPABILITY if whole else outcome.cell.capability
-        key = (outcome.cell.agent, capability, outcome.verdict, outcome.reason, outcome.expected)
-        groups.setdefault(key, []).append(outcome)
-    told = [
-        News(agent, capability, _severity(matrix, capability), verdict, reason, tuple(cells), expected)
-        for (agent, capability, verdict, reason, expected), cells in groups.items()
-    ]
+        if outcome.rests_on in there:
+            resting.setdefault(str(outcome.rests_on), []).append(outcome)
+        else:
+            key = (outcome.cell.agent, outcome.verdict, outcome.reason, outcome.expected)
+            groups.setdefault(key, []).append(outcome)
+    told = [_told(matrix, cells, resting) for cells in groups.values()]
     return tuple(sorted(told, key=_rank))
 
 
-def _severity(matrix: Matrix, capability: str) -> Severity:
-    return Severity.CORE if capability == EVERY_CAPABILITY else matrix.severity(capability)
+def _told(matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequence[Outcome]]) -> News:
+    first = cells[0]
+    names = tuple(dict.fromkeys(each.cell.capability for each in cells))
+    if _concerns_whole_agent(first, matrix):
+        names = (EVERY_CAPABILITY,)
+    return News(
+        first.cell.agent,
+        names,
+        Severity.CORE
+        if EVERY_CAPABILITY in names
+        else min(map(matrix.severity, names), key=lambda each: _WEIGHT[each]),
+        first.verdict,
+        first.reason,
+        tuple(cells),
+        first.expected,
+        tuple(other for each in cells for other in resting.get(each.cell.id, ())),
+    )
+
+
+def advice(matrix: Matrix) -> dict[str, tuple[str, ...]]:
+    """Return what the specification recommends and agents did not do, each with their names, sorted."""
+    given: dict[str, set[str]] = {}
+    for outcome in matrix.outcomes:
+        for text in outcome.advice:
+            given.setdefault(text, set()).add(outcome.cell.agent)
+    return {text: tuple(sorted(agents)) for text, agents in sorted(given.items())}
 
 
 def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from matrix.model import Verdict
 from matrix.outcome import Matrix
-from matrix.report.summary import EVERY_CAPABILITY, News, Score, news, scores
+from matrix.report.summary import EVERY_CAPABILITY, News, Score, advice, news, scores
 from matrix.results.baseline import Entry
 from matrix.results.command import DEFAULT_OUTPUT
 
@@ -50,6 +50,7 @@ def render(
         parts.append(Text(f"\n{len(known)} known (in the baseline, with the reason why):", style="bold"))
         parts += [_known(each) for each in known]
     parts += _skipped(skipped)
+    parts += [Text(f"advice: {text}: {', '.join(agents)}") for text, agents in advice(matrix).items()]
     parts += [
         Text(f"stale: the baseline expects {each.verdict.value} of {each.cell}, which did not come true; drop it")
         for each in outdated
@@ -86,6 +87,8 @@ def _item(each: News) -> Text:
     text.append(f"{each.agent} {each.capability}", style="bold")
     text.append(f" ({each.severity.value}) on {each.where}\n" if each.capability != EVERY_CAPABILITY else "\n")
     text.append(f"  {each.reason}")
+    for more in (each.cause, f"the rule: {each.rule}" if each.rule else ""):
+        text.append(f"\n  {more}" if more else "")
     return text
 
 

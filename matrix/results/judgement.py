@@ -1,61 +1,152 @@
-"""What an outcome counts for, decided once: where the control is red, what the baseline expects, the exit code."""
+"""What an outcome counts for, decided once: a red control, a cause told elsewhere, the baseline, the exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from matrix.errors import AGENTS_FAULT, OUR_FAULT
-from matrix.model import CONTROL, Cell, Severity, Verdict
-from matrix.outcome import Blame, Matrix, Outcome
+from matrix.model import CONTROL, STATEFUL, STATELESS, Cell, Severity, Transport, Verdict
+from matrix.outcome import Blame, Matrix, Outcome, Reached
 from matrix.results.baseline import Entry
 
 NO_LONGER_VOID = "the control was red when this was asked, and is not any more: ask again"
+NO_LONGER_RESTS = "what this rested on was red when it was asked, and is not any more: ask again"
+STATELESS_QUESTION = "lifecycle.stateless-2026"
+"""The capability that a cell of 2026-07-28 rests on."""
+TRANSPORT_QUESTIONS = "transport.stdio", "transport.http", "transport.sse"
+"""The capabilities that a cell over that transport rests on."""
+_Question = tuple[str, Transport, str]
+"""A capability, a transport and a revision."""
+_NOT_GREEN = {Verdict.FAILED, Verdict.TIMED_OUT, Verdict.UNSUPPORTED}
 
 
 @dataclass
 class Judgement:
     """Settles outcomes as they come in; whoever writes, shows or counts them takes what it returns.
 
-    Where the control is red, the fault is ours or the server's: everything else in that column is void.
+    Where the control is red, the fault is ours or the server's: everything else in that column is void. Where a cell
+    that others rest on is not green, those that only repeat it are unsupported: one cause is one red. `needs` are the
+    capabilities that a capability rests on, by its id.
     """
 
     baseline: Sequence[Entry] = ()
-    _columns: dict[str, dict[str, Outcome]] = field(default_factory=dict[str, dict[str, Outcome]])
+    needs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    _outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict[str, dict[str, Outcome]])
+    """As they came, by agent and column."""
+    _asked: dict[_Question, dict[str, None]] = field(default_factory=dict["_Question", dict[str, None]])
+    """The columns of each question, over each transport and revision, in the order in which they came."""
     _remembered: set[Cell] = field(default_factory=set[Cell])
 
     def remember(self, outcome: Outcome) -> None:
         """Take in an outcome that an earlier run has settled; it counts for something else if its control does."""
-        self._columns.setdefault(outcome.cell.column, {})[outcome.cell.agent] = outcome
+        self._take(outcome)
         self._remembered.add(outcome.cell)
 
     def settle(self, outcome: Outcome) -> tuple[Outcome, ...]:
         """Take in an outcome; returns what counts from now on: its own first, then others that it has changed."""
-        column = self._columns.setdefault(outcome.cell.column, {})
-        before = {name: self._settled(each, column) for name, each in column.items()}
-        column[outcome.cell.agent] = outcome
-        self._remembered.discard(outcome.cell)
-        after = {name: self._settled(each, column) for name, each in column.items()}
-        mine = after.pop(outcome.cell.agent)
-        return mine, *(each for name, each in sorted(after.items()) if each != before[name])
+        cell = outcome.cell
+        before = {each.cell: self._settled(each) for each in self._affected(cell)}
+        self._take(outcome)
+        self._remembered.discard(cell)
+        after = {each.cell: self._settled(each) for each in self._affected(cell)}
+        mine = after.pop(cell)
+        return mine, *(each for _, each in sorted(after.items()) if each != before[each.cell])
 
-    def _settled(self, outcome: Outcome, column: dict[str, Outcome]) -> Outcome:
-        control, as_it_was = column.get(CONTROL), outcome
-        if control is not None and control.verdict not in {Verdict.PASSED, Verdict.SKIPPED}:
-            outcome = _void(outcome, control)
-        elif control is not None and control.verdict is Verdict.PASSED and outcome.blamed_on is Blame.CONTROL:
-            outcome = outcome.errored(NO_LONGER_VOID, Blame.MATRIX)
-        if outcome is as_it_was and outcome.cell in self._remembered:
+    def _take(self, outcome: Outcome) -> None:
+        cell = outcome.cell
+        self._of(cell.agent)[cell.column] = outcome
+        self._asked.setdefault((cell.capability, cell.transport, cell.revision), {})[cell.column] = None
+
+    def _of(self, agent: str) -> dict[str, Outcome]:
+        return self._outcomes.setdefault(agent, {})
+
+    def _affected(self, cell: Cell) -> list[Outcome]:
+        """Return the outcomes that may count for something else once this cell has another."""
+        agents = self._outcomes if cell.agent == CONTROL else {cell.agent: self._of(cell.agent)}
+        bears = self._bears_others(cell.capability)
+        return [
+            each
+            for outcomes in agents.values()
+            for column, each in outcomes.items()
+            if column == cell.column or (bears and each.cell.agent != CONTROL)
+        ]
+
+    def _bears_others(self, capability: str) -> bool:
+        needed = {name for names in self.needs.values() for name in names}
+        return capability in {STATELESS_QUESTION, *TRANSPORT_QUESTIONS, *needed}
+
+    def _settled(self, outcome: Outcome) -> Outcome:
+        judged = self._judged(outcome)
+        if judged is outcome and outcome.cell in self._remembered:
             return outcome
-        expected = next((entry.reason for entry in self.baseline if entry.covers(outcome)), None)
-        return replace(outcome, expected=expected)
+        expected = next((entry.reason for entry in self.baseline if entry.covers(judged)), None)
+        return replace(judged, expected=expected)
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Return the outcome without what the baseline says; the very same where nothing else changes it."""
+        control = self._of(CONTROL).get(outcome.cell.column)
+        if control is not None and control.verdict not in {Verdict.PASSED, Verdict.SKIPPED}:
+            return _void(outcome, control)
+        if control is not None and control.verdict is Verdict.PASSED and outcome.blamed_on is Blame.CONTROL:
+            return outcome.errored(NO_LONGER_VOID, Blame.MATRIX)
+        if outcome.cell.agent == CONTROL:
+            return outcome
+        cause = self._cause(outcome)
+        if cause is not None:
+            return _resting(outcome, cause)
+        if outcome.rests_on is not None and self._has(outcome.cell.agent, outcome.rests_on):
+            return replace(outcome.errored(NO_LONGER_RESTS, Blame.MATRIX), rests_on=None)
+        return outcome
+
+    def _cause(self, outcome: Outcome) -> Outcome | None:
+        """Return the outcome, at the bottom of it all, that this one only repeats."""
+        for base in self._bases(outcome.cell):
+            settled = self._judged(base)
+            if settled.verdict in _NOT_GREEN and _repeats(outcome, base):
+                return self._cause(base) or settled
+        return None
+
+    def _bases(self, cell: Cell) -> Iterable[Outcome]:
+        """Yield the outcomes of the same agent that a cell rests on, the deepest first."""
+        mine = self._of(cell.agent)
+        questions = [(f"transport.{cell.transport}", STATEFUL)]
+        if cell.revision == STATELESS:
+            questions.append((STATELESS_QUESTION, STATELESS))
+        questions += [(name, cell.revision) for name in self.needs.get(cell.capability, ())]
+        for capability, revision in questions:
+            for column in self._asked.get((capability, cell.transport, revision), ()):
+                if column != cell.column and column in mine:
+                    yield mine[column]
+
+    def _has(self, agent: str, cell: str) -> bool:
+        return any(each.cell.id == cell for each in self._of(agent).values())
 
 
-def settled(outcomes: Sequence[Outcome], baseline: Sequence[Entry] = ()) -> tuple[Outcome, ...]:
+def settled(
+    outcomes: Sequence[Outcome], baseline: Sequence[Entry] = (), needs: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Outcome, ...]:
     """Return what all these outcomes count for, in their order."""
-    judgement = Judgement(baseline)
+    judgement = Judgement(baseline, needs or {})
     final = {each.cell: each for outcome in outcomes for each in judgement.settle(outcome)}
     return tuple(final[each.cell] for each in outcomes)
+
+
+def _repeats(outcome: Outcome, base: Outcome) -> bool:
+    """Whether a red outcome tells nothing new: it says the same, or got no further than what it rests on."""
+    if outcome.rests_on is not None:
+        return True
+    if outcome.verdict not in {Verdict.FAILED, Verdict.TIMED_OUT} or outcome.reached is None or base.reached is None:
+        return False
+    no_further = base.reached is not Reached.SHOWN and outcome.reached.rank <= base.reached.rank
+    return no_further or outcome.reason == base.reason
+
+
+def _resting(outcome: Outcome, cause: Outcome) -> Outcome:
+    reason = f"rests on {cause.cell.capability}, which is {cause.verdict.value}: {cause.reason}"
+    return replace(
+        outcome, verdict=Verdict.UNSUPPORTED, reason=reason, blamed_on=None, rule=None, rests_on=cause.cell.id
+    )
 
 
 def _void(outcome: Outcome, control: Outcome) -> Outcome:

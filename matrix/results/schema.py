@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from matrix.model import Cell, Severity, Verdict
-from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
+from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
 from matrix.results.command import as_text, as_words
 
 SCHEMA_VERSION = 2
@@ -27,6 +27,7 @@ class CapabilityLine(_Line):
 
     severity: Severity
     title: str
+    needs: tuple[str, ...] = Field((), description="the capabilities that it rests on, besides its transport's own")
 
 
 class ConfigsLine(_Line):
@@ -89,7 +90,8 @@ class HeaderLine(_Line):
             configs=None if self.configs is None else ConfigsHeader(self.configs.url, self.configs.servers),
             agents=self.agents,
             capabilities={
-                name: CapabilityHeader(each.severity, each.title) for name, each in self.capabilities.items()
+                name: CapabilityHeader(each.severity, each.title, each.needs)
+                for name, each in self.capabilities.items()
             },
             planned=self.planned,
             run=self.run,
@@ -122,6 +124,11 @@ class OutcomeLine(_Line):
     expected: str | None = Field(description="why the baseline expects this verdict, if it does")
     reproduce: str = Field(description="the command that puts this one question again, for a shell")
     run: str = Field(description="id of the run that it comes from")
+    rule: str | None = Field(None, description="address of the specification's rule that was broken")
+    advice: tuple[str, ...] = Field((), description="what the specification recommends, and the agent did not do")
+    negotiated: str | None = Field(None, description="the revision that was spoken, where one was agreed on")
+    reached: Reached | None = Field(None, description="how far the agent got with its servers")
+    rests_on: str | None = Field(None, description="the cell whose cause this one only repeats")
 
     @field_validator("cell")
     @classmethod
@@ -151,6 +158,11 @@ class OutcomeLine(_Line):
                 "expected": outcome.expected,
                 "reproduce": as_text(outcome.command) or outcome.reproduce,
                 "run": outcome.run,
+                "rule": outcome.rule,
+                "advice": outcome.advice,
+                "negotiated": outcome.negotiated,
+                "reached": outcome.reached,
+                "rests_on": outcome.rests_on,
             }
         )
 
@@ -167,6 +179,11 @@ class OutcomeLine(_Line):
             expected=self.expected,
             command=as_words(self.reproduce),
             run=self.run,
+            rule=self.rule,
+            advice=self.advice,
+            negotiated=self.negotiated,
+            reached=self.reached,
+            rests_on=self.rests_on,
         )
 
 

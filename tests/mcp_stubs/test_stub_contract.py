@@ -20,7 +20,6 @@ AWAITED = {
     "growing": ("discovery.list-changed",),
     "instructions": ("lifecycle.instructions",),
     "looping": ("discovery.pagination-loop",),
-    "many": ("discovery.tool-count",),
     "mortal": ("invoke.server-death", "transport.server-restart"),
     "noisy": ("transport.stderr-flood",),
     "postonly404": ("transport.get-rejected",),

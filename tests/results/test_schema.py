@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from matrix.model import Severity, Verdict
-from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, RunHeader
+from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Reached, RunHeader
 from matrix.results.reading import read_matrix
 from matrix.results.schema import HeaderLine, Line, schema
 from tests.results.runs import FAILED, KNOWN, PASSED, lines, written
@@ -31,7 +31,7 @@ WHOLE = RunHeader(
     servers={"git": ("mcp-server-git==1",)},
     configs=ConfigsHeader("postgresql://me@db/x", {"desk": "0af3"}),
     agents={"cli": "a program"},
-    capabilities={"a.b": CapabilityHeader(Severity.OPTIONAL, "It works.")},
+    capabilities={"a.b": CapabilityHeader(Severity.OPTIONAL, "It works.", ("a.c",))},
     planned=2,
     run="r2",
     earlier={"r1": EarlierRun("2026-11-19T10:00:00+00:00", "0", "3.11", {"mcp": "2"}, complete=False)},
@@ -42,6 +42,16 @@ ALL = (
     KNOWN,
     *(outcome(f"x::a.b::s{verdict}", verdict, "why") for verdict in Verdict),
     *(outcome(f"x::a.c::s{blame}", "errored", "why", blamed_on=blame) for blame in Blame),
+    outcome(
+        "x::a.d",
+        "unsupported",
+        "rests on x",
+        rule="https://example.org/rule",
+        advice=("end it",),
+        negotiated="2025-06-18",
+        reached=Reached.LISTED,
+        rests_on="x::a.b::s[http,any]",
+    ),
 )
 
 
@@ -70,6 +80,13 @@ def test_a_header_and_every_outcome_are_read_back_as_they_were(tmp_path: Path) -
         read = found[each.cell]
         assert (read.verdict, read.reason, read.blamed_on) == (each.verdict, each.reason, each.blamed_on)
         assert (read.attempts, read.expected, read.reproduce) == (each.attempts, each.expected, each.reproduce)
+        assert (read.rule, read.advice, read.rests_on) == (each.rule, each.advice, each.rests_on)
+        assert (read.negotiated, read.reached) == (each.negotiated, each.reached)
+
+
+def test_a_line_of_before_these_fields_is_read_with_their_defaults() -> None:
+    read = TypeAdapter[Any](Line).validate_python(line()).outcome()
+    assert (read.rule, read.advice, read.negotiated, read.reached, read.rests_on) == (None, (), None, None, None)
 
 
 def line(**change: object) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_the_header_is_the_first_line_and_says_all_of_itself(tmp_path: Path) -> None:
     line = lines(written(tmp_path, PASSED))[0]
     assert (line["kind"], line["schema"]) == ("header", 2)
-    assert line["capabilities"] == {"invoke.round-trip": {"severity": "core", "title": ""}}
+    assert line["capabilities"] == {"invoke.round-trip": {"severity": "core", "title": "", "needs": []}}
     assert HeaderLine.model_validate(line).header() == HEADER
 
 
@@ -78,6 +78,11 @@ def test_a_line_says_what_the_contract_promises(tmp_path: Path) -> None:
         "expected": None,
         "reproduce": "python -m matrix run --cell 'stan::invoke.round-trip::echo[http,2025-11-25]'",
         "run": "r1",
+        "rule": None,
+        "advice": [],
+        "negotiated": None,
+        "reached": None,
+        "rests_on": None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from mcp.client.session import ClientSession
 from matrix.adapters.control import Connection, Entry
 from matrix.model import REVISIONS, STATEFUL, STATELESS
 from tests.saboteurs.honest import Honest
+from tests.saboteurs.rewriting import Rewrites
 from tests.saboteurs.saboteur import Saboteur
 
 
@@ -25,6 +26,24 @@ class InsistsOnItsOwnRevision(Honest):
         if client.protocol_version < STATEFUL:
             raise ConnectionError(f"the server speaks {client.protocol_version}")
         return client
+
+
+class ProposesAVersionOfItsOwn(Rewrites):
+    """Takes the version of its own program for a revision of the protocol."""
+
+    mode = "legacy"
+
+    def sent(self, message: dict[str, Any]) -> Mapping[str, Any]:
+        if message.get("method") != "initialize":
+            return message
+        return {**message, "params": {**message["params"], "protocolVersion": "1.0"}}
+
+
+class NeverSaysInitialized(Rewrites):
+    """Takes the answer to `initialize` for the end of the handshake."""
+
+    def sent(self, message: dict[str, Any]) -> Mapping[str, Any] | None:
+        return None if message.get("method") == "notifications/initialized" else message
 
 
 class KnowsOnlyTheHandshake(Honest):
@@ -67,6 +86,22 @@ class PromisesSampling(Honest):
         return Client(transport, read_timeout_seconds=self.patience, sampling_callback=refuse)
 
 
+class AnswersNoPing(Rewrites):
+    """Takes a ping of the server for nothing."""
+
+    def received(self, message: dict[str, Any]) -> Mapping[str, Any] | None:
+        return None if message.get("method") == "ping" else message
+
+
+class PingsBeforeItListsTools(Honest):
+    """Makes sure that a server is alive, and ends with one that knows no ping."""
+
+    async def list_tools(self, server: Connection) -> list[types.Tool]:
+        if server.client.protocol_version != STATELESS:
+            await server.client.session.send_ping()
+        return await super().list_tools(server)
+
+
 class LeavesTheServerRunning(Honest):
     """Keeps every process that it has started."""
 
@@ -93,5 +128,22 @@ SABOTEURS: Mapping[str, Saboteur] = {
     "lifecycle.discover-fallback": Saboteur(TakesInvalidParamsForTheEnd, "was not offered"),
     "lifecycle.partial-failure": Saboteur(EndsWithADeadServer, "the run ended with"),
     "lifecycle.honest-capabilities": Saboteur(PromisesSampling, "sampling (error"),
+    "lifecycle.ping": Saboteur(AnswersNoPing, "did not answer a ping"),
+    "lifecycle.tools-only": Saboteur(PingsBeforeItListsTools, "ping was answered"),
     "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran"),
 }
+FURTHER: Sequence[tuple[str, Saboteur]] = (
+    (
+        "lifecycle.version",
+        Saboteur(
+            ProposesAVersionOfItsOwn,
+            "'1.0', which is no revision",
+            related=frozenset(
+                {
+                    "lifecycle.stateless-2026",  # its handshake is made of an older revision
+                }
+            ),
+        ),
+    ),
+    ("lifecycle.version", Saboteur(NeverSaysInitialized, "notifications/initialized was never sent")),
+)

@@ -1,8 +1,8 @@
-"""All saboteurs, by the capability that each has to turn red."""
+"""All saboteurs, by the capability that each has to turn red: one for each, and further ones for other vices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.saboteurs import concurrency, discovery, invoke, lifecycle, real, schema, transport
 from tests.saboteurs.saboteur import Saboteur
@@ -12,3 +12,6 @@ _GROUPS = (discovery, schema, invoke, concurrency, transport, lifecycle, real)
 SABOTEURS: Mapping[str, Saboteur] = {
     capability: saboteur for group in _GROUPS for capability, saboteur in group.SABOTEURS.items()
 }
+ALL: Sequence[tuple[str, Saboteur]] = tuple(
+    pair for group in _GROUPS for pair in (*group.SABOTEURS.items(), *getattr(group, "FURTHER", ()))
+)

@@ -14,6 +14,7 @@ from matrix.model import STATEFUL, Agent, Capability, Cell, Plan, Verdict
 from matrix.outcome import Outcome
 from matrix.plan import make_plan
 from matrix.registry.discovery import find_agents, find_stubs, real_servers_file
+from matrix.results.judgement import settled
 from tests.saboteurs.saboteur import Saboteur
 
 REPOSITORY = Path(__file__).parents[2]
@@ -58,7 +59,8 @@ def is_the_one(cell: Cell, capability: Capability, transport: str) -> bool:
 def ran(plan: Plan, options: Options | None = None) -> list[Outcome]:
     """Run a plan and return what its cells came to."""
     engine = LocalEngine(plan, options or Options(source=REAL))
-    return [each.outcome for each in engine.run() if isinstance(each, Finished)]
+    found = [each.outcome for each in engine.run() if isinstance(each, Finished)]
+    return list(settled(found, needs={each.id: each.needs for each in plan.capabilities}))
 
 
 def red(outcomes: Iterable[Outcome]) -> dict[str, str]:
