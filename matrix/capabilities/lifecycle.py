@@ -117,9 +117,11 @@ async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
     After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
-    everything else that the agent's own command started, where it is one.
+    everything else that the agent's own command started, where it is one. An agent that offers a `close()` or
+    `aclose()` is closed first.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
+    await cell.retire()
     started = cell.trace.started()
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)

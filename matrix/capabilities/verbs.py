@@ -141,6 +141,10 @@ class CellVerbs(Asking, Protocol):
         """Await these together; the first failure ends the cell."""
         ...
 
+    async def retire(self) -> None:
+        """Close what the owner gave a way to close (`close()`, `aclose()`). Raises Unmet where that fails."""
+        ...
+
     async def leftovers(self, seconds: float) -> Sequence[str]:
         """Return the names of the processes that the runs' own commands left, and that do not end in time."""
         ...

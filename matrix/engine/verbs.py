@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Task, base_url
+from matrix.adapters.base import CannotStart, Instance, Model, OwnsProcesses, Retires, Task, WiresItself, base_url
 from matrix.adapters.choose import Starter
+from matrix.adapters.command import CommandFailed
 from matrix.capabilities.verbs import Run, Unmet
 from matrix.engine.tasks import cancelled, ended, torn_down
+from matrix.error_line import named_error
 from matrix.lab.lab import Lab
 from matrix.lab.model.protocols import PROTOCOLS
 from matrix.lab.model.transport import CURRENT
@@ -132,6 +134,14 @@ class Verbs:
         found = await self.gather(*(each.leftovers(seconds) for each in owners))
         return sorted(name for names in found for name in names)
 
+    async def retire(self) -> None:
+        """Close what the owner gave a way to close, as the owner would at the end. Raises Unmet where that fails."""
+        for session in self._sessions:
+            if isinstance(session.instance, Retires):
+                _, error = await ended(asyncio.ensure_future(session.instance.retire()))
+                if error is not None:
+                    raise Unmet(f"closing the agent ended with {error}")
+
     async def close(self) -> None:
         """Let go of every instance of the agent."""
         for session in self._sessions:
@@ -152,7 +162,8 @@ class Verbs:
             CURRENT.reset(token)
         answer, error = await ended(running)
         text = None if answer is None else answer.text
-        self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
+        stderr = _stderr_of(running) if answer is None else answer.stderr
+        self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error, stderr))
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
         return Run(number, text, error, tuple(conversation.missing), exchanges, kept)
@@ -180,10 +191,36 @@ class AgentSession:
         run = await self.attempt(*turns, history=history)
         if run.error is not None:
             raise Unmet(f"the run ended with {run.error}")
-        if run.missing:
-            names = sorted(tool.name for tool in run.offered)
-            shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
-            raise Unmet(f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}")
-        if any(turn.calls for turn in turns) and not run.offered:
-            raise Unmet("the model was offered no tools at all" if run.exchanges else "the agent asked no model at all")
+        if run.missing or (any(turn.calls for turn in turns) and not run.offered):
+            raise Unmet(f"{(run.exchanges and self._unwired()) or _not_offered(run)}{self._said()}")
         return run
+
+    def _unwired(self) -> str | None:
+        """Say that the agent was handed its servers and never reached one; None where it did, or was not."""
+        trace = self.verbs.trace
+        if not self.entries or trace.frames or trace.http or trace.processes:
+            return None
+        wiring = self.instance.wiring if isinstance(self.instance, WiresItself) else ""
+        count = len(self.entries)
+        servers = f"{count} server{'' if count == 1 else 's'}"
+        return wiring.format(servers=servers) or None
+
+    def _said(self) -> str:
+        """Return the error that a command wrote to its standard error, though its exit code was 0."""
+        runs = self.verbs.trace.runs
+        error = named_error(runs[-1].stderr) if runs else None
+        return f"; its standard error says: {error}" if error else ""
+
+
+def _not_offered(run: Run) -> str:
+    if run.missing:
+        names = sorted(tool.name for tool in run.offered)
+        shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
+        return f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}"
+    return "the model was offered no tools at all" if run.exchanges else "the agent asked no model at all"
+
+
+def _stderr_of(running: asyncio.Future[Any]) -> str:
+    """Return what a command that failed wrote to its standard error."""
+    problem = None if running.cancelled() else running.exception()
+    return problem.stderr if isinstance(problem, CommandFailed) else ""

@@ -84,7 +84,7 @@ BAD = {
     "bad_attribute": r"failing has no 'agent'; name one that it has, such as mute, raising, returning_none",
     "bad_object": r"failing:NUMBER is a int, neither a pydantic_ai\.Agent nor a callable; name an agent, .*",
     "bad_factory": r"the agent could not be made: its factory raised LookupError: no such shop",
-    "bad_product": r"the agent could not be made: its factory returned NoneType, which is no pydantic_ai\.Agent",
+    "bad_product": r"the agent could not be made: its factory returned NoneType, which is no pydantic_ai\.Agent and takes no task",
     "bad_answer": r"the run ended with TypeError: the agent returned NoneType; it should return a text, .*",
 }
 EXTRA = ("by_option:agent", "given.toml")
