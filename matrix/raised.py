@@ -24,7 +24,7 @@ class Explained(Exception):
 
 def exited(problem: SystemExit) -> Explained:
     """Return what is told of code that ends the process that it runs in."""
-    return Explained(f"it called sys.exit({problem.code!r}): an agent should raise an exception, or return")
+    return Explained(f"the agent called sys.exit({problem.code!r}); it should raise an exception, or return")
 
 
 def told(problem: BaseException) -> str:

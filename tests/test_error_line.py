@@ -146,7 +146,7 @@ RAISED = {
         "ValueError: no server",
     ),
     "an exception after a group": (
-        "try:\n    raise ExceptionGroup('o', [KeyError('a')])\nexcept* KeyError:\n    pass\nraise ValueError('no server')",
+        "try:\n  raise ExceptionGroup('o', [KeyError('a')])\nexcept* KeyError:\n  pass\nraise ValueError('no server')",
         "ValueError: no server",
     ),
     "a syntax": ("exec('x = = 1')", "SyntaxError: invalid syntax"),

@@ -96,7 +96,7 @@ class CallableInstance:
         if names and (callable(returned) or hasattr(returned, "run")):
             article = "an" if kind[:1] in "AEIOU" else "a"
             return f"{self._called(names[0])}, and returned {article} {kind}: {_not_a_task(names[0])}"
-        return f"TypeError: the agent returned {kind}; it should return a text, or (text, history)"
+        return f"the agent returned {kind}; it should return a text, or (text, history)"
 
 
 def _not_a_task(parameter: str) -> str:
@@ -126,5 +126,5 @@ def _read(returned: Any) -> Answer | None:
 
 def _piece(each: object) -> str:
     if not isinstance(each, str):
-        raise Explained(f"TypeError: the agent yielded {type(each).__name__}; a generator should yield texts")
+        raise Explained(f"the agent yielded {type(each).__name__}; a generator should yield texts")
     return each

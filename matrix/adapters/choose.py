@@ -63,7 +63,7 @@ def _refuse(target: object, name: str) -> None:
     inner = inner_agent(target)
     if not callable(target):
         raise Broken(
-            f"{name} is a {type(target).__name__}, neither a pydantic_ai.Agent nor a callable",
+            f"{name} is of type {type(target).__name__}, neither a pydantic_ai.Agent nor a callable",
             f"name the agent inside of it, {name}.{inner}"
             if inner
             else "name an agent, a factory of one, or a callable that takes a task",

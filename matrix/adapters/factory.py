@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from matrix.adapters.base import CannotStart
 from matrix.adapters.signatures import SERVERS, required_parameters, wires_servers
-from matrix.raised import exited, told
+from matrix.raised import told
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ async def made_by(target: Any, servers: Mapping[str, Any]) -> Made:
         made = target(mcp_servers=servers) if wires else target()
         product = await made if inspect.isawaitable(made) else made
     except SystemExit as problem:
-        raise CannotStart(f"its factory failed: {exited(problem)}") from problem
+        raise CannotStart(f"its factory called sys.exit({problem.code!r})") from problem
     except Exception as problem:
         raise CannotStart(f"its factory raised {told(problem)}") from problem
     parts = cast("tuple[Any, ...]", product) if isinstance(product, tuple) else ()

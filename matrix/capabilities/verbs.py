@@ -35,7 +35,8 @@ def expect(condition: object, reason: str) -> None:
 class Run:
     """One run of the agent, seen by the model and by its own word.
 
-    `answer` or `error` is what the agent returned or raised; `missing` are tools that the script asked for and
+    `answer` or `error` is what the agent returned or raised (`explained` where the error is a sentence with its mend
+    already); `missing` are tools that the script asked for and
     the agent had not offered.
     """
 
@@ -45,6 +46,7 @@ class Run:
     missing: tuple[str, ...]
     exchanges: tuple[ModelExchange, ...]
     history: Any = None
+    explained: bool = False
 
     @property
     def offered(self) -> tuple[OfferedTool, ...]:

@@ -23,6 +23,7 @@ from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, Probe
+from matrix.raised import Explained
 
 T = TypeVar("T")
 _SHOWN_TOOLS = 8
@@ -166,7 +167,8 @@ class Verbs:
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error, stderr))
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
-        return Run(number, text, error, tuple(conversation.missing), exchanges, kept)
+        explained = error is not None and not running.cancelled() and isinstance(running.exception(), Explained)
+        return Run(number, text, error, tuple(conversation.missing), exchanges, kept, explained)
 
     async def _session(self) -> AgentSession:
         if self._first is None:
@@ -190,7 +192,7 @@ class AgentSession:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
         if run.error is not None:
-            raise Unmet(f"the run ended with {run.error}")
+            raise Unmet(run.error if run.explained else f"the run ended with {run.error}")
         if run.missing or (any(turn.calls for turn in turns) and not run.offered):
             raise Unmet(f"{(run.exchanges and self._unwired()) or _not_offered(run)}{self._said()}")
         return run

@@ -38,6 +38,8 @@ def load(import_string: str, folder: Path | None = None) -> Any:
         sys.path.insert(0, str(folder))
     try:
         found: Any = _module(module_name)
+    except Broken:
+        raise
     except ImportError as problem:
         raise _not_imported(import_string, problem, folder) from problem
     except Exception as problem:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matrix.model import Verdict
 from matrix.outcome import Outcome
-from matrix.report.summary import judged
+from matrix.report.summary import brief, judged
 
 LINE = 160
 
@@ -44,7 +44,8 @@ def listing(outcomes: Sequence[Outcome]) -> str:
     told = sorted(outcomes, key=lambda each: (order.get(each.verdict, 0), each.cell))
     width = max(len(each.verdict.value) for each in told)
     lines = [
-        f"{each.verdict.value:<{width}}  {each.cell.id}{': ' + each.reason if each.reason else ''}" for each in told
+        f"{each.verdict.value:<{width}}  {each.cell.id}{': ' + brief(each.reason) if each.reason else ''}"
+        for each in told
     ]
     return "\n".join([*lines, "", f"{len(told)} cells; `python -m matrix show CELL` tells the story of one"])
 
