@@ -66,19 +66,22 @@ def _without(leaf: AnyToolset, policy: OwnServers) -> AnyToolset:
 
 
 def _is_own(leaf: AnyToolset, handed: Mapping[str, Any]) -> bool:
-    """Whether a toolset leads to a server outside of this process that nobody has handed to the agent."""
+    """Whether a toolset leads to a server outside of this process that nobody has handed to the agent.
+
+    Where it was handed some, what cannot be told to lead elsewhere is taken for one of these.
+    """
     if not isinstance(leaf, MCPToolset):
         return False
     transport: Any = leaf.client.transport
     if isinstance(transport, FastMCPTransport):
         return False
-    place = (getattr(transport, "command", None), tuple(getattr(transport, "args", None) or ()))
-    for entry in handed.values():
-        if "url" in entry and entry["url"] == str(getattr(transport, "url", "")):
-            return False
-        if "command" in entry and (entry["command"], tuple(entry.get("args") or ())) == place:
-            return False
-    return True
+    url, command = getattr(transport, "url", None), getattr(transport, "command", None)
+    if url is not None:
+        return str(url).rstrip("/") not in {str(entry.get("url")).rstrip("/") for entry in handed.values()}
+    if command is not None:
+        started = [command, *getattr(transport, "args", ())]
+        return started not in [[entry.get("command"), *entry.get("args", ())] for entry in handed.values()]
+    return not handed
 
 
 def _name(toolset: AnyToolset) -> str:
