@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +89,7 @@ class Verbs:
 
     def nonce(self, label: object = "") -> str:
         """Return a text that occurs nowhere else, the same in every run of this cell."""
-        return "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        return self._cell.nonce(label)
 
     def probes(self, label: object = "") -> Sequence[Probe]:
         """Return the real server's probes with a token of this label."""

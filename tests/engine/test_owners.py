@@ -12,9 +12,9 @@ from matrix.adapters.command import CommandInstance
 from matrix.adapters.control import Control, control
 from matrix.capabilities import lifecycle
 from matrix.lab.script import call
-from matrix.model import Command, Verdict
+from matrix.model import Agent, Command, Verdict
 from tests.engine.questions import round_trip
-from tests.row_helpers import tiny_argv
+from tests.row_helpers import asked, tiny_argv, told
 
 pytestmark = pytest.mark.anyio
 
@@ -128,3 +128,48 @@ async def test_a_command_that_does_well_may_write_to_standard_error(put, tmp_pat
     cell = await put(round_trip, control, start=start)
     assert cell.told == (Verdict.PASSED, "")
     assert cell.evidence["agent"][0]["stderr"] == "Error: not really\n"
+
+
+KEYLESS = """\
+import os
+import sys
+from pydantic_ai import Agent
+
+assert sys.argv[1:] == [], "the words of another command line"
+agent = Agent("openai-chat:gpt-4.1-mini")
+
+def create_agent():
+    assert "of the host" not in os.environ.values(), "a key of the host is seen"
+    return Agent("anthropic:claude-sonnet-4-5")
+
+def needs():
+    return Agent("openai-chat:gpt-4.1-mini", instructions=os.environ["SHOP_GREETING"])
+"""
+
+
+def test_an_agent_needs_no_key_sees_none_of_the_host_and_is_told_what_else_it_lacks(tmp_path, monkeypatch):
+    (tmp_path / "keyless_agents.py").write_text(KEYLESS)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "of the host")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    rows = {"module": "agent", "factory": "create_agent", "lacking": "needs", "given": "needs"}
+    agents = [
+        Agent(
+            name,
+            "this test",
+            target=f"keyless_agents:{attribute}",
+            folder=str(tmp_path),
+            env={"SHOP_GREETING": "hello"} if name == "given" else {},
+        )
+        for name, attribute in rows.items()
+    ]
+    lacking = "the agent could not be made: its factory raised KeyError: 'SHOP_GREETING'; give it a value in `env` of "
+    lacking += 'the row: env = { SHOP_GREETING = "…" }'
+    assert told(asked(agents)[0]) == {
+        "module": (Verdict.PASSED, ""),
+        "factory": (Verdict.PASSED, ""),
+        "lacking": (
+            Verdict.FAILED,
+            f"the agent could not be made: its factory raised KeyError: 'SHOP_GREETING'; {mend}",
+        ),
+        "given": (Verdict.PASSED, ""),
+    }
