@@ -72,6 +72,17 @@ class Severity(StrEnum):
     OPTIONAL = "optional"
 
 
+class OwnServers(StrEnum):
+    """What becomes, in a cell, of the MCP servers that an agent brings itself."""
+
+    REPLACE = "replace"
+    """The cell's servers take their places, inside of what the agent puts around them (prefix, filter, approval)."""
+    DROP = "drop"
+    """They are left out; the cell's servers are attached as to any agent."""
+    KEEP = "keep"
+    """They stay, and have to be there."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """A call of a tool whose answer is known: the result's text has to contain `contains`.
@@ -130,6 +141,9 @@ class Agent:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     live_keys: tuple[str, ...] = ()
     native: Probe | None = None
+    deps: str | None = None
+    """The import string of what a pydantic-ai agent is given as `deps`: a value, or a factory that every run calls."""
+    own_servers: OwnServers = OwnServers.DROP
     unsupported: frozenset[str] = frozenset()
     problem: Problem | None = None
 

@@ -23,6 +23,7 @@ from matrix.secret_detector import (
 from matrix.secret_detector.encodings import Span, spellings
 
 LEAST_SECRET = 4
+REASON_LIMIT = 4000
 _CUT = 8
 """What is left of a secret that was cut is masked from so many characters on."""
 _LAB = re.compile(r"/matrix-lab-[\w-]+(?:/(?:cell|home)-[\w-]+)?")
@@ -179,8 +180,11 @@ def _beginnings(text: str, secret: str) -> Iterator[Span]:
         at = text.find(secret[:_CUT], end)
 
 
-def one_sentence(text: str, limit: int = 240) -> str:
-    """Return a reason without secrets, line breaks, ports, addresses and ids: the same from run to run."""
+def one_sentence(text: str, limit: int = REASON_LIMIT) -> str:
+    """Return a reason without secrets, line breaks, ports, addresses and ids: the same from run to run.
+
+    It is whole, up to a length that nobody reads; reports cut it where they have a table.
+    """
     text = printable(" ".join(mask_text(text).split()))
     for pattern, replacement in _NOISE:
         text = pattern.sub(replacement, text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from mcp_stubs._stub import Room, StubServer
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer
 from mcp_stubs.late_start import starting
 
 TRANSPORTS = ("stdio",)

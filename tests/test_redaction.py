@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from matrix.redaction import MASK, Pieces, hide, one_sentence, printable, redact
+from matrix.redaction import MASK, REASON_LIMIT, Pieces, hide, one_sentence, printable, redact
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_reasons_have_nothing_that_differs_from_run_to_run(text: str, quiet: str
 
 
 def test_a_long_reason_is_cut_with_a_mark() -> None:
-    assert one_sentence("x" * 240) == "x" * 240
-    assert one_sentence("x" * 241) == "x" * 239 + "…"
+    assert one_sentence("x" * REASON_LIMIT) == "x" * REASON_LIMIT
+    assert one_sentence("x" * (REASON_LIMIT + 1)) == "x" * (REASON_LIMIT - 1) + "…"
     assert one_sentence("a word " * 100, limit=10) == "a word a…"
 
 

@@ -37,6 +37,8 @@ class Answer:
 
     text: str
     history: Any = None
+    stderr: str = ""
+    """What a command wrote to standard error."""
 
 
 class Instance(Protocol):
@@ -57,6 +59,28 @@ class OwnsProcesses(Protocol):
 
     async def leftovers(self, seconds: float) -> Sequence[str]:
         """Return the names of the processes that are still there after so many seconds; at once when none is."""
+        ...
+
+
+@runtime_checkable
+class Retires(Protocol):
+    """An instance whose owner's code can be closed: `retire` does what the owner would do at the end."""
+
+    async def retire(self) -> None:
+        """Close it. Raises whatever the agent raises."""
+        ...
+
+
+@runtime_checkable
+class WiresItself(Protocol):
+    """An instance that was handed its servers and has to connect to them; `wiring` says that it did not.
+
+    `{servers}` in that stands for how many they were; an empty text says nothing.
+    """
+
+    @property
+    def wiring(self) -> str:
+        """What is said where no server was ever reached."""
         ...
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters.base import Answer, Task
+from matrix.error_line import error_line
 from matrix.model import HOST_VARIABLE, Command
 from matrix.placeholders import fill
 from matrix.processes import RunProcesses
@@ -32,12 +33,16 @@ OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of standard output that are taken for the answer; what a command babbles beyond is let go."""
 POLITENESS = 4
 """Added to a command's niceness: when many start at once, the servers that they time still answer promptly."""
-_STDERR_LIMIT = 64 * 1024
-_STDERR_LINES = 12
+_STDERR_HEAD, _STDERR_TAIL = 4 * 1024, 12 * 1024
+"""Bytes of standard error that are kept, of its beginning and of its end."""
 
 
 class CommandFailed(Exception):
-    """The command could not be started, or ended badly: the exit code, then the end of its stderr."""
+    """The command could not be started, or ended badly: the exit code, then the line of its stderr that says why."""
+
+    def __init__(self, text: str, stderr: str = "") -> None:
+        super().__init__(text)
+        self.stderr = stderr
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class CommandInstance:
     bin_path: Path | None = None
     row_folder: Path | None = None
     """The folder of the registration: `{folder}` in the command."""
+    wiring: str = "the command was handed {servers} in its `{{mcp_config}}` and connected to none"
+    """What is said where no server was ever reached."""
     _runs: list[RunProcesses] = field(default_factory=list[RunProcesses])
 
     async def ask(self, task: Task) -> Answer:
@@ -71,10 +78,11 @@ class CommandInstance:
             raise
         if not run.alive():
             self._forget(run)
+        stderr = _written(start.stderr)
         if code:
-            raise CommandFailed(_bad_end(code, start.stderr))
+            raise CommandFailed(_bad_end(code, stderr), stderr)
         with start.stdout.open("rb") as output:
-            return Answer(output.read(OUTPUT_LIMIT).decode("utf-8", "replace").strip())
+            return Answer(output.read(OUTPUT_LIMIT).decode("utf-8", "replace").strip(), stderr=stderr)
 
     async def leftovers(self, seconds: float) -> Sequence[str]:
         """Return the names of the processes that the runs' commands have left, and that do not end in time."""
@@ -150,13 +158,20 @@ class _Start:
     stderr: Path
 
 
-def _bad_end(code: int, stderr: Path) -> str:
-    """Say how a command ended: the last line of its stderr first, since that is where the cause mostly stands."""
+def _written(path: Path) -> str:
+    """Return what a command wrote to a file: all of it, or of much the beginning and the end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size <= _STDERR_HEAD + _STDERR_TAIL:
+            return file.read().decode("utf-8", "replace")
+        head = file.read(_STDERR_HEAD).decode("utf-8", "replace")
+        file.seek(size - _STDERR_TAIL)
+        tail = file.read().decode("utf-8", "replace")
+    return f"{head}\n… ({size - _STDERR_HEAD - _STDERR_TAIL} bytes left out)\n{tail}"
+
+
+def _bad_end(code: int, stderr: str) -> str:
+    """Say how a command ended, with the line of its stderr that names the error."""
     how = f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
-    with stderr.open("rb") as errors:
-        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _STDERR_LIMIT))
-        lines = [line.strip() for line in errors.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    if not lines:
-        return f"{how}: nothing on stderr"
-    *before, last = lines[-_STDERR_LINES:]
-    return f"{how}: {last[-600:]}" + (f" (before that: {' | '.join(before)})" if before else "")
+    return f"{how}: {error_line(stderr) or 'nothing on stderr'}"

@@ -155,10 +155,12 @@ async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
     After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
-    everything else that the agent's own command started, where it is one. Over HTTP a session that nobody ends by
-    DELETE is noted: the specification recommends it.
+    everything else that the agent's own command started, where it is one. An agent that offers a `close()` or
+    `aclose()` is closed first. Over HTTP a session that nobody ends by DELETE is noted: the specification recommends
+    it.
     """
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
+    await cell.retire()
     if cell.transport is Transport.STDIO:
         started = cell.trace.started()
         expect(started, "the agent did not start the server's process")

@@ -39,9 +39,9 @@ def expect(condition: object, reason: str, rule: Rule | None = None) -> None:
 class Run:
     """One run of the agent, seen by the model and by its own word.
 
-    `answer` or `error` is what the agent returned or raised; `missing` are tools that the script asked for and
-    the agent had not offered, `tried` the agent's own tools that did not lead to them, and `hidden` how the agent has
-    its model use tools without offering them.
+    `answer` or `error` is what the agent returned or raised (`explained` where the error is a sentence with its mend
+    already); `missing` are tools that the script asked for and the agent had not offered, `tried` the agent's own tools
+    that did not lead to them, and `hidden` how the agent has its model use tools without offering them.
     """
 
     index: int
@@ -52,6 +52,7 @@ class Run:
     history: Any = None
     tried: tuple[str, ...] = ()
     hidden: Hidden | None = None
+    explained: bool = False
 
     @property
     def offered(self) -> tuple[OfferedTool, ...]:
@@ -175,6 +176,10 @@ class CellVerbs(Asking, Protocol):
 
     async def gather(self, *runs: Awaitable[T]) -> list[T]:
         """Await these together; the first failure ends the cell."""
+        ...
+
+    async def retire(self) -> None:
+        """Close what the owner gave a way to close (`close()`, `aclose()`). Raises Unmet where that fails."""
         ...
 
     async def leftovers(self, seconds: float) -> Sequence[str]:

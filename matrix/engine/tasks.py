@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+
+from matrix.raised import told
 
 T = TypeVar("T")
 TEARDOWN_SECONDS = 10.0
@@ -23,14 +25,6 @@ async def ended(running: asyncio.Future[T]) -> tuple[T | None, str | None]:
     if problem is None:
         return running.result(), None
     return None, told(problem)
-
-
-def told(problem: BaseException) -> str:
-    """Return an exception in one line, the innermost of a group that holds only one."""
-    while isinstance(problem, BaseExceptionGroup):
-        inner = cast("BaseExceptionGroup[BaseException]", problem).exceptions
-        problem = inner[0]
-    return f"{type(problem).__name__}: {problem}".rstrip(": ")
 
 
 async def torn_down(work: Coroutine[Any, Any, None]) -> None:

@@ -8,10 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from matrix.adapters.base import CannotStart, Instance, Model, NotScripted, OwnsProcesses, Task, base_url
+from matrix.adapters.base import (
+    CannotStart,
+    Instance,
+    Model,
+    NotScripted,
+    OwnsProcesses,
+    Retires,
+    Task,
+    WiresItself,
+    base_url,
+)
 from matrix.adapters.choose import Starter
+from matrix.adapters.command import CommandFailed
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.tasks import cancelled, ended, torn_down
+from matrix.error_line import named_error
 from matrix.lab.connection import trouble
 from matrix.lab.lab import Lab
 from matrix.lab.model.in_flight import in_flight
@@ -21,6 +33,7 @@ from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, Probe, Transport
+from matrix.raised import Explained
 
 T = TypeVar("T")
 _SHOWN_TOOLS = 8
@@ -155,6 +168,14 @@ class Verbs:
         found = await self.gather(*(each.leftovers(seconds) for each in owners))
         return sorted(name for names in found for name in names)
 
+    async def retire(self) -> None:
+        """Close what the owner gave a way to close, as the owner would at the end. Raises Unmet where that fails."""
+        for session in self._sessions:
+            if isinstance(session.instance, Retires):
+                _, error = await ended(asyncio.ensure_future(session.instance.retire()))
+                if error is not None:
+                    raise Unmet(f"closing the agent ended with {error}")
+
     async def close(self) -> None:
         """Let go of every instance of the agent."""
         for session in self._sessions:
@@ -172,15 +193,18 @@ class Verbs:
         model = Model(agent.protocol, url, "test", agent.model)
         task = Task(script.prompt(), entries, model, history)
         with in_flight(conversation):
-            answer, error = await ended(asyncio.ensure_future(instance.ask(task)))
+            running = asyncio.ensure_future(instance.ask(task))
+            answer, error = await ended(running)
         text = None if answer is None else answer.text
-        self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error))
+        stderr = _stderr_of(running) if answer is None else answer.stderr
+        self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error, stderr))
         if conversation.serial:
             raise Unsupported("the agent asks its model for one call at a time")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
+        explained = error is not None and not running.cancelled() and isinstance(running.exception(), Explained)
         missing = tuple(conversation.missing)
-        return Run(number, text, error, missing, exchanges, kept, conversation.tried, conversation.hidden)
+        return Run(number, text, error, missing, exchanges, kept, conversation.tried, conversation.hidden, explained)
 
     async def _session(self) -> AgentSession:
         if self._first is None:
@@ -207,18 +231,44 @@ class AgentSession:
             raise Unsupported(run.hidden)
         calls = any(turn.calls for turn in turns)
         stopped = trouble(self.verbs.trace, tuple(self.entries)) if calls else None
-        if run.error is not None or (calls and not run.exchanges):
-            ended = "the agent asked no model at all" if run.error is None else f"the run ended with {run.error}"
+        if run.error is not None:
+            ended = run.error if run.explained else f"the run ended with {run.error}"
             raise Unmet(f"{stopped.why}; {ended}" if stopped is not None and stopped.refused else ended)
-        if stopped is not None and (run.missing or not run.offered):
-            raise Unmet(f"{stopped.why}; the model was not offered its tools")
-        if run.missing:
-            names = sorted(tool.name for tool in run.offered)
-            shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
-            in_vain = f"; {' and '.join(run.tried)}, asked for it, did not lead to it" if run.tried else ""
+        if not calls or (run.offered and not run.missing):
+            return run
+        if stopped is not None and (run.exchanges or stopped.refused):
             raise Unmet(
-                f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
+                f"{stopped.why}; {'the model was not offered its tools' if run.exchanges else _not_offered(run)}"
             )
-        if calls and not run.offered:
-            raise Unmet("the model was offered no tools at all")
-        return run
+        raise Unmet(f"{(run.exchanges and self._unwired()) or _not_offered(run)}{self._said()}")
+
+    def _unwired(self) -> str | None:
+        """Say that the agent was handed its servers and never reached one; None where it did, or was not."""
+        trace = self.verbs.trace
+        if not self.entries or trace.frames or trace.http or trace.processes:
+            return None
+        wiring = self.instance.wiring if isinstance(self.instance, WiresItself) else ""
+        count = len(self.entries)
+        servers = f"{count} server{'' if count == 1 else 's'}"
+        return wiring.format(servers=servers) or None
+
+    def _said(self) -> str:
+        """Return the error that a command wrote to its standard error, though its exit code was 0."""
+        runs = self.verbs.trace.runs
+        error = named_error(runs[-1].stderr) if runs else None
+        return f"; its standard error says: {error}" if error else ""
+
+
+def _not_offered(run: Run) -> str:
+    if run.missing:
+        names = sorted(tool.name for tool in run.offered)
+        shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
+        in_vain = f"; {' and '.join(run.tried)}, asked for it, did not lead to it" if run.tried else ""
+        return f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
+    return "the model was offered no tools at all" if run.exchanges else "the agent asked no model at all"
+
+
+def _stderr_of(running: asyncio.Future[Any]) -> str:
+    """Return what a command that failed wrote to its standard error."""
+    problem = None if running.cancelled() else running.exception()
+    return problem.stderr if isinstance(problem, CommandFailed) else ""

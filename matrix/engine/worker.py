@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any, cast
 import respx
 
 from matrix.adapters.choose import Starter, imported, starter, takes_its_model_from_the_task
+from matrix.adapters.provider_keys import set_variables
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.cell import execute
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
@@ -49,9 +51,9 @@ def main(job: Job, pipe: Connection) -> None:
     with contextlib.ExitStack() as stack:
         # Before the agent's own code is loaded: that must not read what the servers are given.
         servers = stack.enter_context(job.servers.open())
-        for name, value in job.agent.env.items() if job.agent.command is None else ():
-            os.environ.setdefault(name, value)
         live = job.live and not job.agent.is_control  # the control has the scripted model in every run
+        if job.agent.command is None:
+            set_variables(job.agent, os.environ, live=live)
         try:
             start = starter(job.agent)
             if live and takes_its_model_from_the_task(job.agent):
@@ -82,6 +84,7 @@ def _set_apart() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silence, descriptor)
+    del sys.argv[1:]  # what an agent's module may parse are not the words of our own command line
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
 

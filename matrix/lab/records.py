@@ -166,6 +166,8 @@ class RunRecord:
     prompt: str
     answer: str | None = None
     error: str | None = None
+    stderr: str = ""
+    """What a command wrote to standard error, however it ended."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import matrix
+from matrix.error_line import error_line
 from matrix.errors import ConfigurationError
+from matrix.raised import mend_of_missing
 from matrix.registry.name_clash import mend_of_clash
 
 STUBS_PACKAGE = "mcp_stubs"
@@ -33,12 +37,15 @@ def load(import_string: str, folder: Path | None = None) -> Any:
     if folder is not None and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        found: Any = importlib.import_module(module_name)
+        found: Any = _module(module_name)
+    except Broken:
+        raise
     except ImportError as problem:
         raise _not_imported(import_string, problem, folder) from problem
     except Exception as problem:
         cause = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
-        raise Broken(cause, "import it in a shell of its own to see the traceback") from problem
+        mend = mend_of_missing(problem) or "import it in a shell of its own to see the traceback"
+        raise Broken(cause, mend) from problem
     for attribute in path.split("."):
         if not hasattr(found, attribute):
             clash = folder and mend_of_clash(import_string, module_name, folder)
@@ -47,6 +54,50 @@ def load(import_string: str, folder: Path | None = None) -> Any:
             )
         found = getattr(found, attribute)
     return found
+
+
+def _module(name: str) -> ModuleType:
+    """Import a module. Raises Broken, with what it wrote to standard error, when that calls `sys.exit`."""
+    overheard = _Overheard(sys.stderr)
+    try:
+        with contextlib.redirect_stderr(overheard):
+            return importlib.import_module(name)
+    except SystemExit as problem:
+        said = error_line(overheard.heard()) if problem.code is None or isinstance(problem.code, int) else problem.code
+        cause = f"{name} cannot be imported: it calls sys.exit({problem.code!r}){f': {said}' if said else ''}"
+        mend = 'put what is for the command line below `if __name__ == "__main__":`'
+        raise Broken(cause, mend) from problem
+    finally:
+        overheard.listening = False
+
+
+class _Overheard(io.TextIOBase):
+    """Standard error, overheard for as long as it is listened to; whoever has kept it writes on to the real one."""
+
+    LIMIT = 64 * 1024
+
+    def __init__(self, stream: TextIO) -> None:
+        self.listening = True
+        self._stream = stream
+        self._heard = io.StringIO()
+
+    def heard(self) -> str:
+        """Return what was written so far."""
+        return self._heard.getvalue()
+
+    def write(self, text: str, /) -> int:
+        """Write on, and remember."""
+        if self.listening and self._heard.tell() < self.LIMIT:
+            self._heard.write(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the real one."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return the real one's descriptor."""
+        return self._stream.fileno()
 
 
 def _not_imported(import_string: str, problem: ImportError, folder: Path | None) -> Broken:

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from matrix.errors import ConfigurationError
-from matrix.model import CONTROL, Agent, Command, EnvironmentSpec, Probe, Problem
+from matrix.model import CONTROL, Agent, Command, EnvironmentSpec, OwnServers, Probe, Problem
 from matrix.origin import Registration
 from matrix.placeholders import placeholders, unknown_placeholder
 from matrix.toml_file import first_fault, read_toml
@@ -89,6 +89,8 @@ class AgentRow(BaseModel):
     protocol: Literal["openai-chat", "openai-responses", "anthropic", "google"] = "openai-chat"
     model: str = "gpt-4.1-mini"
     services: ImportString | None = None
+    deps: ImportString | None = None
+    own_servers: OwnServers = OwnServers.DROP
     env: dict[str, str] = Field(default_factory=dict)
     live_keys: tuple[str, ...] = ()
     native: NativeRow | None = None
@@ -131,6 +133,9 @@ class AgentRow(BaseModel):
             raise ValueError("`install` is for a command (`argv`) only: a `factory` is imported where the matrix runs")
         if self.argv and self.services:
             raise ValueError("`services` answer the calls of a `factory` only: a command makes them in its own process")
+        for key in ("deps", "own_servers"):
+            if self.argv and key in self.model_fields_set:
+                raise ValueError(f"`{key}` is for a `factory` only: a command has its own")
         return self
 
 
@@ -169,6 +174,8 @@ def from_mapping(data: Mapping[str, Any], name: str, registration: Registration,
         folder=None if folder is None else str(folder),
         env=row.env,
         live_keys=row.live_keys,
+        deps=row.deps,
+        own_servers=row.own_servers,
         native=None if row.native is None else Probe(**row.native.model_dump()),
         unsupported=frozenset(row.unsupported),
         problem=None if command is None else _missing_command(command, registration, folder),

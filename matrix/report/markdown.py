@@ -6,7 +6,7 @@ from tabulate import tabulate
 
 from matrix.model import Verdict, group_of
 from matrix.outcome import Matrix
-from matrix.report.summary import News, Score, advice, news, score_of, scores
+from matrix.report.summary import News, Score, advice, brief, news, score_of, scores
 
 _SIGN = {
     None: "🟢",
@@ -18,7 +18,8 @@ _SIGN = {
 
 LEGEND = (
     "Each cell: passed/asked. 🟢 all passed · 🔴 failed or timed out · 🟡 flaky · 🟣 our fault or the server's · "
-    "– nothing to ask."
+    "– nothing to ask. MCP servers that an agent brings itself are left out of its cells, unless its row says "
+    "otherwise (`own_servers`)."
 )
 
 
@@ -44,7 +45,7 @@ def render(matrix: Matrix) -> str:
                 _escape(each.capability),
                 each.severity.value,
                 _escape(each.where),
-                _escape(". ".join(part for part in (each.reason, each.cause, _rule(each)) if part)),
+                _escape(". ".join(part for part in (brief(each.reason), each.cause, _rule(each)) if part)),
                 _escape(each.expected or ""),
             ]
             for each in told

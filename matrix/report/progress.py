@@ -12,6 +12,7 @@ from rich.text import Text
 from matrix.events import Finished, RunEvent, Started
 from matrix.model import Cell, Plan
 from matrix.outcome import Outcome
+from matrix.report.summary import brief
 
 
 class PlainProgress:
@@ -44,7 +45,7 @@ class PlainProgress:
         self._done += isinstance(event, Finished)
         outcome = event.outcome
         known = " (known)" if outcome.expected else ""
-        reason = f": {outcome.reason}" if outcome.reason else ""
+        reason = f": {brief(outcome.reason)}" if outcome.reason else ""
         self._print(f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}")
 
     def _print(self, text: str) -> None:

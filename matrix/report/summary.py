@@ -16,6 +16,8 @@ _URGENCY = {
     Verdict.UNSUPPORTED: 3,
     Verdict.SKIPPED: 4,
 }
+BRIEF = 240
+"""How many characters of a reason a table, or a line of progress, has room for."""
 EVERY_CAPABILITY = "*"
 """What news says in place of a capability where a whole row came to the very same."""
 _SHOWN = 3
@@ -102,6 +104,11 @@ def judged(outcome: Outcome) -> str:
     if outcome.verdict is not Verdict.ERRORED or blame is None or blame not in _IN_WORDS:
         return outcome.verdict.value
     return f"{outcome.verdict.value} ({_IN_WORDS[blame]})"
+
+
+def brief(reason: str) -> str:
+    """Return a reason as a table has it; the whole is in the results and in the cell's story."""
+    return reason if len(reason) <= BRIEF else f"{reason[: BRIEF - 1].rstrip()}…"
 
 
 def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:

@@ -84,7 +84,7 @@ async def test_a_failure_of_what_the_row_declares_absent_is_unsupported_and_says
         ),
         (
             lambda task: 7,
-            "the run ended with TypeError: the agent returned int; it should return a text, or (text, history)",
+            "the agent returned int; it should return a text, or (text, history)",
         ),
         (lambda task: 1 / 0, "the run ended with ZeroDivisionError: division by zero"),
         (forgetful, "the agent asked no model at all"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from matrix.environment_spec import EnvironmentSpec
-from matrix.model import Agent, Probe
+from matrix.model import Agent, OwnServers, Probe
 from matrix.origin import Registration, RegistrationKind
 from matrix.registry.registration import from_import_string, from_mapping, from_toml, with_valid_name
 from matrix.report.catalogue import agent_row
@@ -101,6 +101,12 @@ def test_an_import_string_is_a_whole_row() -> None:
     assert (agent.target, agent.problem) == ("shop.agent:Shop.create", None)
 
 
+def test_a_row_says_what_its_agent_needs_and_what_becomes_of_its_own_servers() -> None:
+    agent = from_mapping({"factory": "a:b", "deps": "a:Deps", "own_servers": "keep"}, "shop", at("shop.toml"))
+    assert (agent.deps, agent.own_servers) == ("a:Deps", OwnServers.KEEP)
+    assert from_import_string("a:b", "shop", at("shop.toml")).own_servers is OwnServers.DROP
+
+
 @pytest.mark.parametrize("program", ["sh", "/bin/sh", "{folder}/agent"])
 def test_a_command_that_is_there_or_will_be_installed_is_no_problem(tmp_path: Path, program: str) -> None:
     (tmp_path / "agent").touch(0o755)
@@ -129,6 +135,9 @@ def test_a_missing_command_is_a_problem_of_its_row(tmp_path: Path, program: str,
         ({"factory": "a:b", "protocol": "soap"}, "protocol: Input should be 'openai-chat'", "protocol"),
         ({"factory": "a:b", "native": {"arguments": {}}}, "native.tool: Field required", "native.tool"),
         ({"argv": ["sh"], "env": {"PORT": 80}}, "env.PORT: Input should be a valid string", "env.PORT"),
+        ({"argv": ["sh"], "deps": "a:b"}, "the row: `deps` is for a `factory` only", "the row"),
+        ({"argv": ["sh"], "own_servers": "keep"}, "the row: `own_servers` is for a `factory` only", "the row"),
+        ({"factory": "a:b", "own_servers": "stub"}, "own_servers: Input should be 'replace', 'drop'", "own_servers"),
         ({"argv": ["sh"], "files": {"../x": ""}}, "files: '../x' should be a path below", "files"),
         ({"argv": ["sh"], "files": {"/etc/x": ""}}, "files: '/etc/x' should be a path", "files"),
     ],

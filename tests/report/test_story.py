@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from matrix.model import Verdict
 from matrix.outcome import Blame
-from matrix.report.story import LINE, listing, tell
+from matrix.report.story import DECISIVE, LINE, STDERR_LINES, listing, tell
 from tests.samples import outcome
 
 OUTCOME = outcome(
@@ -175,3 +175,77 @@ def test_both_sides_of_a_session_number_their_own_requests() -> None:
     assert 's → roots/list: {"roots": []}' in text
     assert 's ← tools/call: {"content": []}' in text
     assert "s ← answer: {}" in text
+
+
+def model(at: float, offered: list[str], **more: Any) -> dict[str, Any]:
+    empty = {"shown": [], "asked_for": [], "said": None, "note": "", "user": ""}
+    return {"at": at, "run": 1, "offered": [{"name": name} for name in offered], **empty, **more}
+
+
+def marked(text: str) -> list[str]:
+    return [line[1:].strip() for line in text.splitlines() if line.startswith(DECISIVE)]
+
+
+def test_the_line_that_the_reason_repeats_is_marked() -> None:
+    raised = "the run ended with ValueError: no such luck on 127.0.0.1:PORT"
+    agent = [{"at": 1.0, "run": 1, "error": "ValueError: no such luck on 127.0.0.1:8123", "answer": None}]
+    text = tell(replace(OUTCOME, reason=raised), {**EVIDENCE, "agent": agent})
+    assert marked(text) == ["1.000  agent    run 1 raised ValueError: no such luck on 127.0.0.1:8123"]
+
+
+def test_an_http_answer_that_the_reason_names_is_marked() -> None:
+    server = {
+        **EVIDENCE["server"],
+        "http": [{"at": 0.1, "server": "echo", "method": "POST", "rpc_method": "initialize", "status": 406}],
+    }
+    text = tell(replace(OUTCOME, reason="initialize was answered 406"), {**EVIDENCE, "server": server})
+    assert marked(text) == ["0.100  http     echo: POST (initialize) was answered 406"]
+
+
+def test_a_question_about_what_is_offered_rests_on_the_offer() -> None:
+    asked = outcome("stan::schema.refs::awkward[stdio,2025-11-25]", "failed", "the items have lost their type")
+    assert marked(tell(asked, EVIDENCE)) == ["0.750  model    run 1: is offered 1 tools: mcp_echo"]
+
+
+def test_nothing_is_marked_where_nothing_went_wrong() -> None:
+    assert marked(tell(outcome(OUTCOME.cell.id), EVIDENCE)) == []
+
+
+def test_a_name_and_arguments_come_before_what_a_client_adds() -> None:
+    params = {"_meta": {"progressToken": 1}, "arguments": {"a": 1}, "name": "echo"}
+    frames = [{"at": 0.1, "session": "s", "direction": "in", "message": {"id": 1, "method": "m", "params": params}}]
+    text = changed(server={"frames": frames, "http": [], "processes": []})
+    assert 's → m {"name": "echo", "arguments": {"a": 1}, "_meta": {"progressToken": 1}}' in text
+
+
+def test_a_list_that_is_shortened_keeps_the_tools_that_the_cell_is_about() -> None:
+    names = [f"tool_number_{n}" for n in range(150)]
+    call = {"call_id": "c", "tool": "tool_number_98", "as": "tool_number_98", "arguments": {}}
+    reason = "the tool tool_number_120 was lost"
+    text = tell(replace(OUTCOME, reason=reason), {**EVIDENCE, "model": [model(0.1, names, asked_for=[call])]})
+    line = next(each for each in text.splitlines() if "is offered 150 tools" in each)
+    assert ", …, tool_number_98, …, tool_number_120, … (" in line
+    assert len(line) < 2 * LINE
+
+
+def test_what_an_agent_asks_its_model_aside_is_told_apart() -> None:
+    exchanges = [model(0.1, ["echo"]), model(0.2, [], user="Write a title.", said="done"), model(0.3, ["echo"])]
+    lines = [each[9:].strip() for each in changed(model=exchanges).splitlines() if "model    run" in each]
+    assert lines == [
+        "model    run 1: is offered 1 tools: echo",
+        "model    run 1, aside: is asked, without tools: Write a title.",
+        "model    run 1, aside: says done",
+    ]
+
+
+def test_what_a_command_wrote_to_standard_error_is_told_its_last_lines_at_least() -> None:
+    stderr = "".join(f"line {n}\n" for n in range(STDERR_LINES + 3))
+    text = changed(agent=[{"at": 1.0, "run": 0, "error": None, "answer": "", "stderr": stderr}])
+    assert "agent    run 0 stderr … (3 lines before)\n" in text
+    assert "agent    run 0 stderr line 3\n" in text
+    assert f"agent    run 0 stderr line {STDERR_LINES + 2}\n" in text
+
+
+def test_an_error_is_told_whole() -> None:
+    text = changed(agent=[{"at": 1.0, "run": 0, "error": "x" * 500, "answer": None}])
+    assert f"raised {'x' * 500}\n" in text
