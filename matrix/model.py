@@ -183,6 +183,8 @@ class Capability:
     """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
+    retries: bool = False
+    """Whether a call may reach its server more often than the model made it: the question is about that."""
 
     @property
     def group(self) -> str:

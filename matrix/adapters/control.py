@@ -30,6 +30,8 @@ from matrix.json_access import mapping, sequence
 Entry = Mapping[str, Any]
 """A server as the task names it: how it is started, or where it is reached."""
 HTTP_TIMEOUT = httpx2.Timeout(30, read=300)
+MODEL_TRIES = 3
+"""How often the model is asked for one turn, where it is busy or fails: as often as the providers' SDKs do."""
 OWN_TOOL: Mapping[str, Any] = {
     "name": "own_tool",
     "description": "The control's own tool.",
@@ -176,6 +178,8 @@ class Control:
     def show(self, result: types.CallToolResult) -> str:
         """Return what the model is shown of a result."""
         text = "\n".join(_text(block) for block in result.content)
+        if not result.content and result.structured_content is not None:
+            text = json.dumps(result.structured_content)
         return f"error: {text}" if result.is_error else text
 
     async def converse(self) -> str:
@@ -198,7 +202,10 @@ class Control:
     async def _ask_model(self, http: httpx2.AsyncClient, messages: Sequence[Any]) -> Mapping[str, Any]:
         tools = [{"type": "function", "function": each} for each in self.offer()]
         body = {"model": self.task.model.name, "messages": messages, **({"tools": tools} if tools else {})}
-        response = await http.post(f"{self.task.model.base_url}/chat/completions", json=body)
+        for _ in range(MODEL_TRIES):
+            response = await http.post(f"{self.task.model.base_url}/chat/completions", json=body)
+            if response.status_code != 429 and response.status_code < 500:
+                break
         return response.raise_for_status().json()["choices"][0]["message"]
 
 

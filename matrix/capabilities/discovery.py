@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matrix.capabilities.exact import text_change
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Unsupported, expect
-from matrix.lab.model.conversation import markers
+from matrix.lab.model.conversation import find_tool, markers
 from matrix.lab.records import OfferedTool
-from matrix.lab.script import Turn, call, call_unknown, say, together
+from matrix.lab.script import Call, Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
 
 
@@ -90,6 +91,21 @@ async def native_tools_kept(cell: CellVerbs) -> None:
     if cell.native is not None:
         shown = run.result(cell.native.tool)
         expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
+
+
+@capability("discovery.description", severity="expected", servers=["descriptions"])
+async def description(cell: CellVerbs) -> None:
+    """Descriptions (long, Unicode, multi-line) reach the model unchanged.
+
+    The server's description of each tool has to stand in the offered one, with every character of it: about 900
+    characters, many lines with indentation, many scripts. An agent may add words of its own before and after.
+    """
+    run = await cell.ask(call("plain", text=cell.nonce()))
+    for name, tool in cell.trace.listed(cell.servers[0]).items():
+        offered = next((each for each in run.offered if each.name == find_tool(Call(name), run.offered)), None)
+        expect(offered is not None, f"the tool {name} was not offered")
+        wanted, came = str(tool.get("description")), "" if offered is None else offered.description
+        expect(wanted in came, f"the description of {name} was offered {text_change(wanted, came)}")
 
 
 def _all_offered(cell: CellVerbs, offered: Sequence[OfferedTool], tools: int = 7) -> None:

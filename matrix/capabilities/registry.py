@@ -38,6 +38,7 @@ def capability(
     real: bool = False,
     probes: bool = False,
     together: bool = False,
+    retries: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
 
@@ -63,6 +64,7 @@ def capability(
             real=real,
             probes=probes,
             together=together,
+            retries=retries,
         )
         return check
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from matrix.capabilities.calls import repeated
 from matrix.capabilities.verbs import Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
 from matrix.engine.tasks import cancelled, ended, torn_down
@@ -43,7 +44,7 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
     outcome = Outcome(
         cell,
         judged.verdict,
-        one_sentence(setting.hide(judged.reason)),
+        one_sentence(setting.hide(execution.without_nonces(judged.reason))),
         judged.blamed_on,
         (judged.verdict,),
         round(time.monotonic() - began, 3),
@@ -80,19 +81,29 @@ class Execution:
             await self._tear_down(work)
         return judged if judged.verdict is Verdict.PASSED else self._fault() or self._declared(judged)
 
+    def without_nonces(self, reason: str) -> str:
+        """Return a reason without the texts that are different in each cell, so that equal causes read alike."""
+        return reason if self._verbs is None else self._verbs.without_nonces(reason)
+
     async def _put_question(self) -> Judged:
         try:
             verbs = self._verbs = await self._open()
             await self._capability.check(verbs)
         except Unmet as unmet:
-            return Judged(Verdict.FAILED, str(unmet))
+            return Judged(Verdict.FAILED, self._repeated() or str(unmet))
         except Unsupported as absent:
             return Judged(Verdict.UNSUPPORTED, str(absent))
         except ServerFault as fault:
             return Judged(Verdict.ERRORED, str(fault), Blame.SERVER)
         except Exception as problem:  # noqa: BLE001  (what an agent raises is caught where it is asked)
             return Judged(Verdict.ERRORED, f"the check itself raised {type(problem).__name__}: {problem}")
-        return Judged(Verdict.PASSED)
+        if again := self._repeated():
+            return Judged(Verdict.FAILED, again)
+        return Judged(Verdict.PASSED, "; ".join(self.trace.advice()))
+
+    def _repeated(self) -> str | None:
+        """Say which call was carried out more often than the model made it: no question is answered well by that."""
+        return None if self._capability.retries else repeated(self.trace)
 
     async def _open(self) -> Verbs:
         setting, cell = self._setting, self._cell

@@ -59,6 +59,7 @@ class Verbs:
         self._first: AgentSession | None = None
         self._sessions: list[AgentSession] = []
         self._runs = 0
+        self._nonces: set[str] = set()
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -87,7 +88,15 @@ class Verbs:
 
     def nonce(self, label: object = "") -> str:
         """Return a text that occurs nowhere else, the same in every run of this cell."""
-        return "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        nonce = "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        self._nonces.add(nonce)
+        return nonce
+
+    def without_nonces(self, text: str) -> str:
+        """Return a text with every nonce of this cell put as an ellipsis."""
+        for nonce in self._nonces:
+            text = text.replace(nonce, "…")
+        return text
 
     def probes(self, label: object = "") -> Sequence[Probe]:
         """Return the real server's probes with a token of this label."""
