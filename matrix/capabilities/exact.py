@@ -57,35 +57,35 @@ def text_change(sent: str, arrived: str) -> str:
     return f"with {_brief(came)} in place of {_brief(gone)} {where}"
 
 
-def misshown(shown: str, text: str) -> str | None:
+def misshown(result: str, text: str) -> str | None:
     """Say what is wrong with how a model was shown a text; None where it was shown exactly that.
 
     It may stand there plain or as a string of a JSON document, once, in whatever the agent puts around its results;
     but not in the dump of a library's object, as in `type='text' text='…'`.
     """
-    places = [*_plain(shown, text), *_in_json(shown, text)]
+    places = [*_plain(result, text), *_in_json(result, text)]
     if len(places) > 1:
         return f"the model was shown the text {len(places)} times"
-    if len(places) == 1 and not _FIELD_OF_A_DUMP.search(shown[: places[0]]):
+    if len(places) == 1 and not _FIELD_OF_A_DUMP.search(result[: places[0]]):
         return None
     for form in dict.fromkeys([text, repr(text)[1:-1], *_escaped(text)]):
-        if form in shown and form != shown:
-            return f"the model was shown {_cut(shown.replace(form, '…'))} instead of the text"
-    if _squeezed(text) and _squeezed(text) in _squeezed(shown):
-        return f"the model was shown the text {_white_space(text, shown)}"
-    return f"the model was shown {_brief(shown)} instead of the text"
+        if form in result and form != result:
+            return f"the model was shown {_cut(result.replace(form, '…'))} instead of the text"
+    if _squeezed(text) and _squeezed(text) in _squeezed(result):
+        return f"the model was shown the text {_white_space(text, result)}"
+    return f"the model was shown {_brief(result)} instead of the text"
 
 
-def strings_in(shown: str) -> list[tuple[int, str]]:
+def strings_in(result: str) -> list[tuple[int, str]]:
     """Return every string of the JSON documents within a text, each with the place where its document begins."""
     found: list[tuple[int, str]] = []
     at, decoder = 0, json.JSONDecoder()
     for _ in range(_MOST_DOCUMENTS):
-        opening = _DOCUMENT.search(shown, at)
+        opening = _DOCUMENT.search(result, at)
         if opening is None:
             break
         try:
-            document, at = decoder.raw_decode(shown, opening.start())
+            document, at = decoder.raw_decode(result, opening.start())
         except (ValueError, RecursionError):
             at = opening.end()
             continue
@@ -111,17 +111,17 @@ def _of_arrays(sent: Any, arrived: Any, place: str) -> list[str]:
     return found
 
 
-def _plain(shown: str, text: str) -> Iterator[int]:
-    at = shown.find(text) if text else -1
+def _plain(result: str, text: str) -> Iterator[int]:
+    at = result.find(text) if text else -1
     while at >= 0:
         yield at
-        at = shown.find(text, at + len(text))
+        at = result.find(text, at + len(text))
 
 
-def _in_json(shown: str, text: str) -> Iterator[int]:
+def _in_json(result: str, text: str) -> Iterator[int]:
     """Yield where the text stands as a string of a document, and is not found plain there."""
-    if text not in shown:
-        yield from (at for at, each in strings_in(shown) if each == text)
+    if text not in result:
+        yield from (at for at, each in strings_in(result) if each == text)
 
 
 def _strings(value: Any, depth: int = 0) -> Iterator[str]:
@@ -141,9 +141,9 @@ def _escaped(text: str) -> tuple[str, str]:
     return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _white_space(text: str, shown: str) -> str:
+def _white_space(text: str, result: str) -> str:
     """Say what became of the text's white space, where nothing else was changed."""
-    return text_change(text, shown) if _squeezed(text) == _squeezed(shown) else "with its white space changed"
+    return text_change(text, result) if _squeezed(text) == _squeezed(result) else "with its white space changed"
 
 
 def _squeezed(text: str) -> str:

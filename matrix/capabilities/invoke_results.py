@@ -64,13 +64,13 @@ def _structured(cell: CellVerbs, tool: str) -> Mapping[str, Any]:
     return mapping(results[0].get("structuredContent"))
 
 
-def _all_shown(shown: str, returned: Sequence[str], tool: str) -> None:
+def _all_shown(result: str, returned: Sequence[str], tool: str) -> None:
     at = 0
     for number, text in enumerate(returned, start=1):
-        found = shown.find(text, at)
-        where = "out of its order" if text in shown and shown.count(text) >= returned.count(text) else "nowhere"
+        found = result.find(text, at)
+        where = "out of its order" if text in result and result.count(text) >= returned.count(text) else "nowhere"
         expect(found >= 0, f"text {number} of the {len(returned)} that {tool} returned was shown {where}")
         at = found + len(text)
     for text in dict.fromkeys(returned):
-        times, wanted = shown.count(text), returned.count(text)
+        times, wanted = result.count(text), returned.count(text)
         expect(times == wanted, f"a text that {tool} returned {wanted} times was shown {times} times")
