@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from matrix.capabilities.exact import canonical, differences, misshown
+from matrix.capabilities.exact import brief, canonical, differences, misshown
 from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.lab.records import NoteKind, ServerCall
 from matrix.lab.trace import Trace
@@ -49,6 +50,15 @@ def expect_shown(run: Run, tool: str, *texts: str) -> None:
         expect(wrong is None, wrong or "")
 
 
+def shown_instead(run: Run, tool: str, texts: Sequence[str]) -> str:
+    """Say, in words that follow a reason, what the model was shown where a text of these was to be, call by call."""
+    for each, text in zip_longest(run.shown(tool), texts):
+        result = "" if each is None else each.text
+        if text is not None and text not in result:
+            return f": it was shown {brief(result)}" if result else ": it was shown nothing"
+    return ""
+
+
 def repeated(trace: Trace) -> str | None:
     """Say which call a server saw more often than the model made it, or None.
 
@@ -83,7 +93,8 @@ def _never_called(cell: CellVerbs, tool: str) -> str:
 
 
 def _failed(call: ServerCall) -> bool:
-    return call.error is not None or (call.result is not None and call.result.get("isError") is True)
+    """Whether a call was answered with an error, or not at all."""
+    return call.result is None or call.result.get("isError") is True
 
 
 def _times(same: Sequence[ServerCall], made: int) -> str:

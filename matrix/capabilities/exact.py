@@ -31,7 +31,7 @@ def differences(sent: Any, arrived: Any, place: str = "") -> list[str]:
         return []
     if isinstance(sent, str) and isinstance(arrived, str):
         return [f"{_named(place)} arrived {text_change(sent, arrived)}"]
-    return [f"{_named(place)} arrived as {_brief(arrived)}, not {_brief(sent)}"]
+    return [f"{_named(place)} arrived as {brief(arrived)}, not {brief(sent)}"]
 
 
 def canonical(value: Any) -> str:
@@ -51,10 +51,10 @@ def text_change(sent: str, arrived: str) -> str:
         return "with its white space changed"
     where = "at its beginning" if start == 0 else "at its end" if end == 0 else f"after {start} characters"
     if not gone:
-        return f"with {_brief(came)} added {where}"
+        return f"with {brief(came)} added {where}"
     if not came:
-        return f"without {_brief(gone)} {where}"
-    return f"with {_brief(came)} in place of {_brief(gone)} {where}"
+        return f"without {brief(gone)} {where}"
+    return f"with {brief(came)} in place of {brief(gone)} {where}"
 
 
 def misshown(result: str, text: str) -> str | None:
@@ -73,7 +73,7 @@ def misshown(result: str, text: str) -> str | None:
             return f"the model was shown {_cut(result.replace(form, '…'))} instead of the text"
     if _squeezed(text) and _squeezed(text) in _squeezed(result):
         return f"the model was shown the text {_white_space(text, result)}"
-    return f"the model was shown {_brief(result)} instead of the text"
+    return f"the model was shown {brief(result)} instead of the text"
 
 
 def strings_in(result: str) -> list[tuple[int, str]]:
@@ -93,13 +93,18 @@ def strings_in(result: str) -> list[tuple[int, str]]:
     return found
 
 
+def brief(value: Any) -> str:
+    """Return a value as JSON, cut, everything beyond ASCII escaped: characters that differ may look alike."""
+    return _cut(json.dumps(value))
+
+
 def _of_objects(sent: Mapping[str, Any], arrived: Mapping[str, Any], place: str) -> list[str]:
     found: list[str] = []
     for key, value in sent.items():
         inner = f"{place}.{key}" if place else key
         found += differences(value, arrived[key], inner) if key in arrived else [f"`{inner}` is missing"]
     added = [key for key in arrived if key not in sent]
-    return found + [f"`{place}.{key}`".replace("`.", "`") + f" was added: {_brief(arrived[key])}" for key in added]
+    return found + [f"`{place}.{key}`".replace("`.", "`") + f" was added: {brief(arrived[key])}" for key in added]
 
 
 def _of_arrays(sent: Any, arrived: Any, place: str) -> list[str]:
@@ -152,11 +157,6 @@ def _squeezed(text: str) -> str:
 
 def _named(place: str) -> str:
     return f"`{place}`" if place else "the value"
-
-
-def _brief(value: Any) -> str:
-    """Return a value as JSON, cut, everything beyond ASCII escaped: characters that differ may look alike."""
-    return _cut(json.dumps(value))
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping, sequence
+from matrix.lab.records import NoteKind
 from matrix.lab.script import call
 
 
@@ -39,8 +40,9 @@ async def mixed_content(cell: CellVerbs) -> None:
 async def empty_result(cell: CellVerbs) -> None:
     """`content: []` and structured-only results reach the model and end nothing.
 
-    One tool returns no content at all, the next one structured content and no other; the third call has to work. The
-    model has to be given an answer to the first, whatever it says, and the values of the second.
+    One tool returns no content at all, the next one structured content and no other; the third call has to work, and
+    the model to be given an answer to each. A green cell says where the values of the second were not in it: a server
+    should repeat them as text (2025-11-25, server/tools, "Structured Content"), so not every client looks for them.
     """
     run = await cell.ask(call("nothing"), call("only_structured"), call("unicode"))
     for tool in ("nothing", "only_structured", "unicode"):
@@ -48,7 +50,8 @@ async def empty_result(cell: CellVerbs) -> None:
     shown = run.result("only_structured")
     values = _structured(cell, "only_structured")
     lost = [key for key, value in values.items() if json.dumps(value).strip('"') not in shown]
-    expect(not lost, f"of the structured content the model was not shown {', '.join(lost)}")
+    if lost:
+        cell.trace.note(NoteKind.ADVICE, f"of structured content without text the model is not shown {', '.join(lost)}")
 
 
 def _content(cell: CellVerbs, tool: str) -> list[Mapping[str, Any]]:

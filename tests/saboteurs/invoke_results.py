@@ -19,14 +19,19 @@ class ShowsOneBlock(Honest):
         return super().show(result.model_copy(update={"content": result.content[:1]}))
 
 
-class KnowsOnlyContent(Honest):
-    """Looks at no structured content."""
+class CountsOnABlock(Honest):
+    """Reads the first block of a result whether there is one or not, and ends the run over it."""
 
     def show(self, result: types.CallToolResult) -> str:
-        return super().show(result.model_copy(update={"structured_content": None}))
+        return "" if result.content[0].type == "audio" else super().show(result)
+
+    def failed(self, problem: Exception) -> str:
+        if isinstance(problem, IndexError):
+            raise problem
+        return super().failed(problem)
 
 
 SABOTEURS: Mapping[str, Saboteur] = {
     "invoke.mixed-content": Saboteur(ShowsOneBlock, "text 2 of the 4 that blocks returned was shown nowhere"),
-    "invoke.empty-result": Saboteur(KnowsOnlyContent, "the model was not shown city, degrees, marker"),
+    "invoke.empty-result": Saboteur(CountsOnABlock, "the run ended with IndexError"),
 }
