@@ -233,6 +233,10 @@ class Cell:
         readable = re.sub(r"[^A-Za-z0-9.+-]+", "_", self.id).strip("_")[:150]
         return f"{readable}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
 
+    def nonce(self, label: object = "") -> str:
+        """Return a text that occurs nowhere else, the same in every run of this cell."""
+        return "n" + hashlib.sha256(f"{self.id} {label}".encode()).hexdigest()[:10]
+
     def matches(self, pattern: str) -> bool:
         """Whether the pattern (with globs, brackets taken literally) is this cell's id."""
         return fnmatchcase(self.id, pattern.replace("[", "[[]"))

@@ -54,6 +54,22 @@ class Room:
         self._tables: dict[str, _Table] = {}
         self._events: dict[str, anyio.Event] = {}
         self.facts: dict[str, Any] = {}
+        self.gone: set[str] = set()
+        self._news = anyio.Event()
+
+    def excuse(self, caller: str) -> None:
+        """Let nobody wait any longer for a caller that will not come, or not again."""
+        self.gone.add(caller)
+        self.announce()
+
+    def announce(self) -> None:
+        """Wake everybody who waits for news: somebody has come, or will not."""
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def news(self) -> None:
+        """Return at the next announcement."""
+        await self._news.wait()
 
     async def meet(self, table: str, party: int) -> None:
         """Return once `party` callers are at the table; the next party starts afresh."""

@@ -9,14 +9,17 @@ import anyio
 
 from mcp_stubs._stub import Context, Room, StubServer, StubTool, described, tool_server
 
-PATIENCE = 20.0
-"""Seconds after which the assembly goes on with those who are here; clients give a call up after thirty."""
+PATIENCE = 4.0
+"""Seconds for which a caller is held at most; no client that is known gives a call up sooner."""
 
 
 @dataclass
 class _Assembly:
     here: list[str] = field(default_factory=list)
-    full: anyio.Event = field(default_factory=anyio.Event)
+
+    def is_full(self, expected: int, gone: set[str]) -> bool:
+        """Whether everybody is here who can still come."""
+        return len({*self.here} | gone) >= expected
 
 
 def create(name: str, room: Room) -> StubServer:
@@ -26,12 +29,12 @@ def create(name: str, room: Room) -> StubServer:
         token, of = str(arguments["token"]), int(arguments["of"])
         assembly: _Assembly = room.facts.setdefault("assembly", _Assembly())
         assembly.here.append(token)
-        if len(assembly.here) >= of:
-            room.facts.pop("assembly", None)
-            assembly.full.set()
-        else:
-            with anyio.move_on_after(PATIENCE):
-                await assembly.full.wait()
+        room.announce()
+        with anyio.move_on_after(PATIENCE):
+            while not assembly.is_full(of, room.gone):
+                await room.news()
+        if assembly.is_full(of, room.gone) and room.facts.get("assembly") is assembly:
+            del room.facts["assembly"]
         company = len(assembly.here) - 1
         return f"{token}: {'alone' if company == 0 else f'with {company} others'}"
 

@@ -12,7 +12,7 @@ MANY = 16
 WAIT_SECONDS = 40.0
 """How long `concurrency.event-loop` waits for the slow call to begin; less than its deadline."""
 ASSEMBLY_SECONDS = 20.0
-"""How long the assembly waits for all agents."""
+"""How late an agent may come, after it was asked."""
 
 
 @capability(
@@ -113,9 +113,9 @@ async def shared_server(cell: CellVerbs) -> None:
 async def all_agents(cell: CellVerbs) -> None:
     """Every agent uses one server at the same time.
 
-    One server stands for the whole run, and every agent calls it at once. Its tool waits for all of them (a bounded
-    while), and tells each who was there; everybody has to get its own answer, and nobody may come so late that it
-    is alone. Who is alone because the others never came is not to blame: they are.
+    One server stands for the whole run, and every agent calls it at once. Its tool holds each caller until all are
+    there who can still come, four seconds at most, and tells it who was; everybody has to get its own answer, and
+    nobody may come so late that it is alone. Who is alone because the others never came is not to blame: they are.
     """
     token = cell.nonce()
     run = await cell.ask(call("gather", token=token, of=cell.group_size))

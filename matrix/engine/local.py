@@ -195,16 +195,20 @@ class LocalEngine:
         """Give every cell that is left in a queue the same verdict."""
         for cell in queue.drain():
             last = Attempt(Outcome(cell, verdict, reason, attempts=(verdict,)))
-            whole = combined([*queue.attempts.pop(cell.id, ()), last])
-            yield Finished(whole.outcome, whole.evidence)
+            yield self._finished([*queue.attempts.pop(cell.id, ()), last])
 
     def _record(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
         """Keep an attempt; after the last one the cell has its outcome."""
         attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
         attempts.append(attempt)
         if len(attempts) == self._options.repeat:
-            whole = combined(queue.attempts.pop(attempt.outcome.cell.id))
-            yield Finished(whole.outcome, whole.evidence)
+            yield self._finished(queue.attempts.pop(attempt.outcome.cell.id))
+
+    def _finished(self, attempts: list[Attempt]) -> Finished:
+        whole = combined(attempts)
+        if self._shared is not None:
+            self._shared.excuse(whole.outcome.cell)
+        return Finished(whole.outcome, whole.evidence)
 
     def _capability(self, cell: Cell) -> Capability:
         return self._capabilities[cell.capability]

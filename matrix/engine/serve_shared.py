@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import signal
 import tempfile
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 
 def serve(stub: str, scratch: Path | None, pipe: Connection) -> None:
-    """Serve one stub over streamable HTTP, say where, and end when the pipe does."""
+    """Serve one stub over streamable HTTP and say where; be told who will not come any more, and end with the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if scratch is not None:
         tempfile.tempdir = str(scratch)
@@ -21,12 +22,19 @@ def serve(stub: str, scratch: Path | None, pipe: Connection) -> None:
     from matrix.lab.trace import Trace  # noqa: PLC0415
     from matrix.model import ANY_REVISION, Transport  # noqa: PLC0415
 
+    found = load_stub(stub)
+    room = found.new_room()
+
     async def opened(lab: Lab) -> str:
-        servers = [ServerSpec(stub, StubServer(load_stub(stub)))]
+        servers = [ServerSpec(stub, StubServer(replace(found, new_room=lambda: room)))]
         entries = await lab.call(lab.open("shared", Trace(), servers, Transport.HTTP, ANY_REVISION))
         return str(entries[stub]["url"])
+
+    async def excuse(caller: str) -> None:
+        room.excuse(caller)
 
     with Lab() as lab:
         pipe.send(asyncio.run(opened(lab)))
         with contextlib.suppress(EOFError, OSError):
-            pipe.recv()
+            while True:
+                asyncio.run(lab.call(excuse(pipe.recv())))

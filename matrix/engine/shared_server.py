@@ -10,6 +10,7 @@ from typing import Self
 from matrix.engine.process import context, holding_interrupts
 from matrix.engine.serve_shared import serve
 from matrix.errors import ServerFault
+from matrix.model import Cell
 
 
 class SharedServer:
@@ -33,6 +34,11 @@ class SharedServer:
             self._end()
             raise ServerFault(f"the server {self._stub}, which all agents were to use together, did not start") from end
         return self
+
+    def excuse(self, cell: Cell) -> None:
+        """Tell the server that this cell's agent will not come any more, or not again: nobody is to wait for it."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(cell.nonce())
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None

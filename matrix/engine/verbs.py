@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,13 +87,13 @@ class Verbs:
 
     def nonce(self, label: object = "") -> str:
         """Return a text that occurs nowhere else, the same in every run of this cell."""
-        nonce = "n" + hashlib.sha256(f"{self._cell.id} {label}".encode()).hexdigest()[:10]
+        nonce = self._cell.nonce(label)
         self._nonces.add(nonce)
         return nonce
 
     def without_nonces(self, text: str) -> str:
         """Return a text with every nonce of this cell put as an ellipsis."""
-        for nonce in self._nonces:
+        for nonce in sorted(self._nonces):
             text = text.replace(nonce, "…")
         return text
 

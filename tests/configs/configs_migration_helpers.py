@@ -108,3 +108,8 @@ async def stored(database: Database, name: str) -> dict[str, Any]:
     async with database.reading() as connection:
         found = await ConfigStore(connection).get_mcp_config(name)
     return dict(SEALER.unsealed(found.config.to_json()))
+
+
+async def delete_in_store(database: Database, name: str) -> None:
+    async with changing(database) as store:
+        await store.delete_mcp_config(name)

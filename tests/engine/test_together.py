@@ -35,6 +35,20 @@ async def agent(task):
     return await control(task)
 """
 
+COMPANY = """\
+import os
+from matrix.adapters.control import control
+
+async def comes(task):
+    return await control(task)
+
+def never(task):
+    return "I do not care for servers"
+
+def dies(task):
+    os._exit(7)
+"""
+
 
 def test_two_questions_in_one_run_have_each_its_own_shared_server(tmp_path: Path) -> None:
     (tmp_path / "meeting_rows.py").write_text(ROWS)
@@ -54,6 +68,23 @@ def test_two_questions_in_one_run_have_each_its_own_shared_server(tmp_path: Path
             f"{MEETING}::rendezvous[http,{STATELESS}]",
         )
     }
+
+
+def test_an_agent_that_never_comes_or_dies_changes_no_other_row(tmp_path: Path) -> None:
+    (tmp_path / "company.py").write_text(COMPANY)
+    agents = [
+        from_mapping({"factory": target}, name, Registration(RegistrationKind.IMPORT_STRING, target), tmp_path)
+        for name, target in {
+            "dies": "company:dies",
+            "never": "company:never",
+            "one": "company:comes",
+            "two": "company:comes",
+        }.items()
+    ]
+    (all_agents,) = (each for each in find_capabilities() if each.id == ALL_AGENTS)
+    found = LocalEngine(make_plan(agents, [all_agents], find_stubs()), Options()).run()
+    verdicts = {each.outcome.cell.agent: each.outcome.verdict.value for each in found if isinstance(each, Finished)}
+    assert verdicts == {"dies": "failed", "never": "failed", "one": "passed", "two": "passed"}
 
 
 def test_a_shared_server_that_does_not_start_is_nobodys_failure(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from mcp_stubs import slow
+from mcp_stubs import assembly, slow
 from mcp_stubs._stub import Room
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "aut
 @pytest.fixture(autouse=True)
 def endless_patience(monkeypatch):
     """No test here depends on how fast the machine is."""
-    monkeypatch.setattr(slow, "PATIENCE", math.inf)
+    for stub in (slow, assembly):
+        monkeypatch.setattr(stub, "PATIENCE", math.inf)
 
 
 async def test_a_party_meets_across_two_servers_of_one_room(connect, said, mode):
@@ -76,6 +77,31 @@ async def test_the_turnstile_answers_in_the_reverse_order_of_arrival(connect, sa
                 for token in range(of):
                     group.start_soon(enter, str(token))
             assert answers == [str(token) for token in reversed(range(of))]
+
+
+async def test_the_assembly_waits_for_nobody_who_is_known_not_to_come(connect, said, mode):
+    room, answers = Room(), {}
+    async with connect("assembly", mode=mode, room=room) as client:
+
+        async def come(token):
+            answers[token] = said(await client.call_tool("gather", {"token": token, "of": 4}))
+
+        async with anyio.create_task_group() as group:
+            for token in ("a", "b"):
+                group.start_soon(come, token)
+            while len(room.facts.get("assembly", assembly._Assembly()).here) < 2:
+                await anyio.lowlevel.checkpoint()
+            room.excuse("dead before it came")
+            await anyio.lowlevel.checkpoint()
+            assert answers == {}
+            room.excuse("never")
+    assert answers == {"a": "a: with 1 others", "b": "b: with 1 others"}
+
+
+async def test_the_assembly_lets_a_lone_caller_through_in_the_end(connect, said, mode, monkeypatch):
+    monkeypatch.setattr(assembly, "PATIENCE", 0)
+    async with connect("assembly", mode=mode) as client:
+        assert said(await client.call_tool("gather", {"token": "a", "of": 2})) == "a: alone"
 
 
 async def test_the_turnstile_lets_a_lone_caller_through_in_the_end(connect, said, mode, monkeypatch):

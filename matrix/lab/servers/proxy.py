@@ -35,8 +35,13 @@ class _Outward(httpx2.AsyncHTTPTransport):
 
 
 def proxy_client() -> httpx2.AsyncClient:
-    """Return the client by which real servers are reached; how long they may take, the agent decides."""
-    transport = _Outward(verify=_trust(), limits=httpx2.Limits(max_connections=None))
+    """Return the client by which real servers are reached; how long they may take, the agent decides.
+
+    Each request has a connection of its own: one that idles may be closed by the server just when the next request is
+    sent, and that loss would be taken for the agent's.
+    """
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+    transport = _Outward(verify=_trust(), limits=limits)
     return httpx2.AsyncClient(transport=transport, timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS))
 
 
