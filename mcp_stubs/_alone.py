@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from mcp_stubs._stub import Room
+from mcp_stubs._room import Room
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -7,7 +7,8 @@ from typing import Any
 
 import anyio
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, described, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, described, tool_server
 
 PATIENCE = 4.0
 """Seconds for which a caller is held at most; no client that is known gives a call up sooner."""

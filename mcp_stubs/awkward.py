@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, as_json, strings, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, as_json, strings, tool_server
 
 LONG_NAME = "a_tool_name_that_the_protocol_allows_and_that_is_longer_than_providers_take_".ljust(100, "x")
 """A name of 100 characters."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, strings, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, strings, tool_server
 
 
 def create(name: str, room: Room) -> StubServer:  # noqa: ARG001

@@ -11,7 +11,8 @@ from typing import Any
 
 import mcp_types as types
 
-from mcp_stubs._stub import Context, Outcome, Room, StubServer, StubTool, as_json, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, Outcome, StubServer, StubTool, as_json, tool_server
 
 REVISIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
 """The first to have all of these: links and structured content are younger than 2025-03-26."""

@@ -9,7 +9,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel, ValidationError
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, as_json, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, as_json, tool_server
 
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """In 2026-07-28 a server sends no requests."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from mcp_stubs._stub import STDERR, Room
+from mcp_stubs._room import Room
+from mcp_stubs._stub import STDERR
 
 
 def create(name: str, room: Room) -> NoReturn:  # noqa: ARG001

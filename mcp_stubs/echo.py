@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_stubs._stub import Room, StubServer, echo_tool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer, echo_tool, tool_server
 
 
 def create(name: str, room: Room) -> StubServer:  # noqa: ARG001

@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, echo_tool, strings, text_result, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, echo_tool, strings, text_result, tool_server
 
 _ATTEMPT = {
     "type": "object",

@@ -9,7 +9,8 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.subscriptions import ToolsListChanged
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, echo_tool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, echo_tool, tool_server
 
 
 def create(name: str, room: Room) -> StubServer:  # noqa: ARG001

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_stubs._stub import Room, StubServer, echo_tool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer, echo_tool, tool_server
 
 INSTRUCTIONS = "Use `echo` for every text that you are given (instructions-marker-7f3a)."
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mcp_types as types
 
-from mcp_stubs._stub import Context, Room, StubServer, echo_tool, listed, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, echo_tool, listed, tool_server
 
 
 def create(name: str, room: Room) -> StubServer:  # noqa: ARG001

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mcp_stubs._stub import STDERR, Context, Outcome, Room, StubServer, echo_tool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import STDERR, Context, Outcome, StubServer, echo_tool, tool_server
 
 FLOOD = ("noise " * 10 + "end\n") * 4096
 """4096 lines of 64 characters: 256 KB, four times what a pipe of Linux holds."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcp_stubs._stub import Room, StubServer, echo_tool, refuse_get, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer, echo_tool, refuse_get, tool_server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

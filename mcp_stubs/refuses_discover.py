@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from mcp_stubs._stub import Context, Room, StubServer, echo_tool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, echo_tool, tool_server
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult

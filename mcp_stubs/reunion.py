@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_stubs._stub import Room, StubServer, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer, tool_server
 from mcp_stubs.rendezvous import meeting
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, as_json, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, as_json, tool_server
 
 _REFS = {
     "type": "object",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from mcp_stubs._stub import Room, StubServer
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubServer
 from mcp_stubs.refuses_discover import without_discover
 
 REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")

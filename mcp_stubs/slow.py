@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from mcp_stubs._stub import Context, Room, StubServer, StubTool, described, strings, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, StubServer, StubTool, described, strings, tool_server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

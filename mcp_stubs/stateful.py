@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_stubs._stub import Context, Handler, Room, StubServer, StubTool, strings, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import Context, Handler, StubServer, StubTool, strings, tool_server
 
 if TYPE_CHECKING:
     import mcp_types as types

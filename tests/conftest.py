@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,27 +43,6 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def workers_keep_what_was_measured() -> Iterator[None]:
-    """Let an idle worker end by itself where coverage is measured: one that is killed saves nothing of what it ran."""
-    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
-        yield
-        return
-    from matrix.engine.process import WorkerProcess
-
-    kill = WorkerProcess.kill
-
-    def end(worker: WorkerProcess) -> None:
-        if worker.is_ready and not worker.in_flight:
-            worker.pipe.close()
-            worker.process.join(10)
-        kill(worker)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WorkerProcess, "kill", end)
-        yield
 
 
 @pytest.fixture

@@ -19,9 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from matrix.configs.extras import MissingExtra, needs
-from matrix.configs.postgres import NoPostgresql, postgresql
-
 KINDS = ("sqlite", "postgresql")
 REQUIRE = "MATRIX_REQUIRE_POSTGRESQL"
 _TEMPLATES = {False: "matrix_template", True: "matrix_legacy_template"}
@@ -126,6 +123,9 @@ def matrix_database_server(
     matrix_database_kind: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """What makes the databases of one kind, for the whole session."""
+    from matrix.configs.extras import MissingExtra, needs  # noqa: PLC0415  (a suite that asks for nothing pays nothing)
+    from matrix.configs.postgres import NoPostgresql, postgresql  # noqa: PLC0415
+
     try:
         with needs("testing"):
             import sqlalchemy  # noqa: PLC0415

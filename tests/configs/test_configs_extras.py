@@ -94,6 +94,13 @@ def test_the_pytest_plugin_imports_nothing_of_the_extras(tmp_path: Path) -> None
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_session_of_pytest_that_asks_for_nothing_imports_nothing_but_the_plugins(tmp_path: Path) -> None:
+    plugins = "matrix.configs.testing, matrix.pytest_plugin"
+    loaded = f"import sys, {plugins}; print(*sorted(each for each in sys.modules if each.startswith('matrix')))"
+    ended = subprocess.run([sys.executable, "-c", loaded], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["matrix", "matrix.configs", "matrix.configs.testing", "matrix.pytest_plugin"]
+
+
 def test_the_fixtures_say_which_extra_they_need(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(WITHOUT, encoding="utf-8")
     (tmp_path / "test_it.py").write_text("def test_it(matrix_database):\n    pass\n", encoding="utf-8")

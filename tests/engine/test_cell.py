@@ -17,7 +17,8 @@ from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.model import Verdict
 from matrix.outcome import Blame
-from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import STDERR, StubTool, tool_server
 from tests.engine.questions import HANG, raising, round_trip
 
 pytestmark = pytest.mark.anyio

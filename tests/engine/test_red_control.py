@@ -16,7 +16,7 @@ from matrix.engine.run import Request, Settling
 from matrix.events import Finished, Revised, RunEvent
 from matrix.model import CONTROL, Plan, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
-from matrix.pytest_plugin import Red, judge
+from matrix.pytest_cells import Red, judge
 from matrix.report import markdown, terminal
 from matrix.report.diff import render
 from matrix.report.story import listing, tell

@@ -16,7 +16,8 @@ from matrix.lab.script import Script, say
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, Transport
-from mcp_stubs._stub import STDERR, Room, StubTool, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import STDERR, StubTool, tool_server
 from mcp_stubs.noisy import FLOOD
 from tests.lab.bench import (
     HANG,

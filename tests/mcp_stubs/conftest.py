@@ -29,7 +29,7 @@ async def over_streams(server):
 @pytest.fixture
 def stub():
     """Return a function: the server of the stub of this name."""
-    from mcp_stubs._stub import Room
+    from mcp_stubs._room import Room
 
     def create(stub_name, name=None, room=None):
         module = importlib.import_module(f"mcp_stubs.{stub_name}")

@@ -14,7 +14,7 @@ from mcp.client.stdio import stdio_client
 from mcp.shared.exceptions import MCPError
 
 from mcp_stubs import noisy, postonly, postonly404
-from mcp_stubs._stub import Room
+from mcp_stubs._room import Room
 
 pytestmark = pytest.mark.anyio
 

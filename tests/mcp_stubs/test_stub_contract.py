@@ -8,7 +8,8 @@ from mcp.shared.exceptions import MCPError
 
 from matrix.capabilities.registry import find_capabilities
 from mcp_stubs import __file__ as package
-from mcp_stubs._stub import Room, StubTool, marker, strings, tool_server
+from mcp_stubs._room import Room
+from mcp_stubs._stub import StubTool, marker, strings, tool_server
 
 FILES = sorted(path for path in Path(package).parent.glob("*.py") if not path.name.startswith("_"))
 NAMES = [path.stem for path in FILES]

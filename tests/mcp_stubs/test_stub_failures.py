@@ -8,7 +8,8 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.shared.memory import create_client_server_memory_streams
 
-from mcp_stubs._stub import STDERR, Died, Room
+from mcp_stubs._room import Died, Room
+from mcp_stubs._stub import STDERR
 
 pytestmark = pytest.mark.anyio
 

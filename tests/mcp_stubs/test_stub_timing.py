@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from mcp_stubs import assembly, slow
-from mcp_stubs._stub import Room
+from mcp_stubs._room import Room
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", ["legacy", "auto"])]
 

@@ -15,7 +15,7 @@ def load_stub(name: str) -> Stub:
     return Stub(
         name=name,
         create=create,
-        new_room=load(f"{STUBS_PACKAGE}._stub:Room"),
+        new_room=load(f"{STUBS_PACKAGE}._room:Room"),
         stderr=load(f"{STUBS_PACKAGE}._stub:STDERR"),
         http=getattr(sys.modules[module], "http", None),
     )
