@@ -12,6 +12,7 @@ from typing import Any
 
 from matrix.environment_spec import EnvironmentSpec
 from matrix.origin import Registration
+from matrix.rule import Rule
 
 CONTROL = "control"
 """The row that has no agent in it: where it is red, the column is our fault or the server's."""
@@ -177,21 +178,6 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Where the specification asks for something: its revision, the page below that, and the section of the page."""
-
-    revision: str
-    page: str
-    section: str
-
-    @property
-    def url(self) -> str:
-        """The address of the section."""
-        anchor = re.sub(r"[^a-z0-9]+", "-", self.section.lower()).strip("-")
-        return f"https://modelcontextprotocol.io/specification/{self.revision}/{self.page}#{anchor}"
-
-
-@dataclass(frozen=True)
 class Capability:
     """A column: one question; `title` is what a pass means in one sentence, `how` the way it is checked.
 
@@ -218,6 +204,8 @@ class Capability:
     """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
+    retries: bool = False
+    """Whether a call may reach its server more often than the model made it: the question is about that."""
 
     @property
     def group(self) -> str:

@@ -11,7 +11,19 @@ from enum import StrEnum
 from matrix.model import CONTROL, Cell, Severity, Verdict
 
 FIRST_RUN = "r1"
-GROUPS = ("discovery", "schema", "invoke", "concurrency", "transport", "lifecycle", "client", "security", "real")
+GROUPS = (
+    "discovery",
+    "schema",
+    "invoke",
+    "concurrency",
+    "transport",
+    "lifecycle",
+    "client",
+    "agent",
+    "auth",
+    "security",
+    "real",
+)
 """The groups of capabilities in the catalogue's order."""
 
 

@@ -20,6 +20,8 @@ REVISIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
 LINK_URI = "stub://content/report.txt"
 EMBEDDED_URI = "stub://content/note.txt"
 EMBEDDED_TEXT = "embedded-marker-51d0"
+BLOCKS = ("block-one-41d7", "block-two-9e0c", "block-one-41d7", "block-four-5b82")
+"""Four texts, the first and the third equal."""
 MIXED_TEXTS = ("mixed-first-8c2e", "mixed-second-b941")
 STRUCTURED = {"city": "Lyon", "degrees": 21.5, "marker": "structured-marker-e06b"}
 UNICODE_TEXT = (
@@ -83,9 +85,11 @@ def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
         resource=types.TextResourceContents(uri=EMBEDDED_URI, mime_type="text/plain", text=EMBEDDED_TEXT)
     )
     first, second = (types.TextContent(text=text) for text in MIXED_TEXTS)
+    blocks = [types.TextContent(text=text) for text in BLOCKS]
     structured = types.CallToolResult(
         content=[types.TextContent(text=as_json(STRUCTURED))], structured_content=STRUCTURED
     )
+    bare = types.CallToolResult(content=[], structured_content=STRUCTURED)
 
     def fixed(tool: str, description: str, outcome: Outcome, **more: Any) -> StubTool:
         async def handler(_: Context, __: dict[str, Any]) -> Outcome:
@@ -109,6 +113,9 @@ def create(name: str, room: Room) -> StubServer:  # noqa: ARG001
             fixed("link", "Return a link to a resource.", [link]),
             fixed("embedded", "Return an embedded resource.", [embedded]),
             fixed("mixed", "Return a text, an image, and another text.", [first, image, second]),
+            fixed("blocks", "Return four texts.", blocks),
+            fixed("nothing", "Return no content at all.", []),
+            fixed("only_structured", "Return structured content and no other.", bare, output_schema=OUTPUT_SCHEMA),
             fixed("structured", "Return structured content.", structured, output_schema=OUTPUT_SCHEMA),
             StubTool("large", "Return a text of this size.", large, size_schema),
             fixed("unicode", "Return a text in many scripts.", UNICODE_TEXT),

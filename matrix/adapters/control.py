@@ -30,6 +30,8 @@ from matrix.json_access import mapping, sequence
 Entry = Mapping[str, Any]
 """A server as the task names it: how it is started, or where it is reached."""
 HTTP_TIMEOUT = httpx2.Timeout(30, read=300)
+MODEL_RETRIES = 2
+"""How often a model that is busy or fails is asked again: as often as the providers' SDKs do."""
 OWN_TOOL: Mapping[str, Any] = {
     "name": "own_tool",
     "description": "The control's own tool.",
@@ -176,6 +178,8 @@ class Control:
     def show(self, result: types.CallToolResult) -> str:
         """Return what the model is shown of a result."""
         text = "\n".join(_text(block) for block in result.content)
+        if not result.content and result.structured_content is not None:
+            text = json.dumps(result.structured_content)
         return f"error: {text}" if result.is_error else text
 
     async def converse(self) -> str:
@@ -183,7 +187,7 @@ class Control:
         messages: list[Any] = [*(self.task.history or []), {"role": "user", "content": self.task.prompt}]
         async with self.http(timeout=None) as http:  # a turn may be held back for long
             while True:
-                message = await self._ask_model(http, messages)
+                message = await self.ask_model(http, messages)
                 messages.append(message)
                 calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or []
                 if not calls:
@@ -195,10 +199,16 @@ class Control:
                     for each, text in zip(calls, shown, strict=True)
                 ]
 
-    async def _ask_model(self, http: httpx2.AsyncClient, messages: Sequence[Any]) -> Mapping[str, Any]:
+    async def ask_model(self, http: httpx2.AsyncClient, messages: Sequence[Any]) -> Mapping[str, Any]:
+        """Ask the model for its next message; one that is busy or fails is asked again."""
         tools = [{"type": "function", "function": each} for each in self.offer()]
         body = {"model": self.task.model.name, "messages": messages, **({"tools": tools} if tools else {})}
-        response = await http.post(f"{self.task.model.base_url}/chat/completions", json=body)
+        url = f"{self.task.model.base_url}/chat/completions"
+        response = await http.post(url, json=body)
+        for _ in range(MODEL_RETRIES):
+            if response.status_code != 429 and response.status_code < 500:
+                break
+            response = await http.post(url, json=body)
         return response.raise_for_status().json()["choices"][0]["message"]
 
 

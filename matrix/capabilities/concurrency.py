@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matrix.capabilities.calls import shown_instead
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.lab.script import Gate, Turn, at_once, call, say
@@ -75,7 +76,9 @@ async def many_runs(cell: CellVerbs) -> None:
 
     *runs, _ = await cell.gather(*(one(number) for number in range(MANY)), usher())
     for run, text in zip(runs, texts, strict=True):
-        expect(run is not None and _each_got(run, "echo", [text]), "a run was not shown its own text")
+        got = run is not None and _each_got(run, "echo", [text])
+        instead = "" if run is None else shown_instead(run, "echo", [text])
+        expect(got, f"a run was not shown its own text{instead}")
     expect(len(cell.trace.calls("echo")) == MANY, f"the server saw {len(cell.trace.calls('echo'))} of {MANY} calls")
 
 
@@ -160,8 +163,8 @@ async def one_failure(cell: CellVerbs) -> None:
         at_once(call("echo", text=first), call("fail", message=cell.nonce("error")), call("echo", text=last)),
         call("echo", text=after),
     )
-    for text in (first, last, after):
-        expect(any(text in shown for shown in run.results("echo")), "a sibling's result was lost with the failure")
+    instead = shown_instead(run, "echo", [first, last, after])
+    expect(not instead, f"a sibling's result was lost with the failure{instead}")
 
 
 @capability(
@@ -227,7 +230,8 @@ async def cross_task_close(cell: CellVerbs) -> None:
 
     a, b = await cell.gather(first(), second())
     expect(_each_got(a, "echo", [text["a"]]), "the run that opened the connection lost its result")
-    expect(_each_got(b, "echo", [text["b"], text["again"]]), "the run that outlived it lost a result")
+    pair = [text["b"], text["again"]]
+    expect(_each_got(b, "echo", pair), f"the run that outlived it lost a result{shown_instead(b, 'echo', pair)}")
 
 
 @capability(
@@ -249,7 +253,8 @@ async def pool(cell: CellVerbs) -> None:
         sent += [text for pair in pairs for text in pair]
         runs = await cell.gather(*(cell.ask(call("echo", text=one), call("echo", text=two)) for one, two in pairs))
         for run, pair in zip(runs, pairs, strict=True):
-            expect(_each_got(run, "echo", list(pair)), f"a run of wave {wave + 1} lost a result")
+            instead = shown_instead(run, "echo", pair)
+            expect(_each_got(run, "echo", list(pair)), f"a run of wave {wave + 1} lost a result{instead}")
     seen = sorted(str(each.arguments.get("text")) for each in cell.trace.calls("echo"))
     expect(seen == sorted(sent), f"the server saw {len(seen)} calls of {len(sent)}")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from matrix.capabilities.exact import text_change
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, Unsupported, expect
-from matrix.lab.model.finding import not_offered
-from matrix.lab.script import Turn, call, call_unknown, say, together
+from matrix.lab.model.finding import find_tool, not_offered
+from matrix.lab.script import Call, Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
 
 
@@ -87,6 +88,21 @@ async def native_tools_kept(cell: CellVerbs) -> None:
     if cell.native is not None:
         shown = run.result(cell.native.tool)
         expect(cell.native.contains in shown, f"its own tool {cell.native.tool} answered {shown[:120]!r}")
+
+
+@capability("discovery.description", severity="expected", servers=["descriptions"])
+async def description(cell: CellVerbs) -> None:
+    """Descriptions (long, Unicode, multi-line) reach the model unchanged.
+
+    The server's description of each tool has to stand in the offered one, with every character of it: about 900
+    characters, many lines with indentation, many scripts. An agent may add words of its own before and after.
+    """
+    run = await cell.ask(call("plain", text=cell.nonce()))
+    for name, tool in cell.trace.listed(cell.servers[0]).items():
+        offered = next((each for each in run.offered if each.name == find_tool(Call(name), run.offered)), None)
+        expect(offered is not None, f"the tool {name} was not offered")
+        wanted, came = str(tool.get("description")), "" if offered is None else offered.description
+        expect(wanted in came, f"the description of {name} was offered {text_change(wanted, came)}")
 
 
 @capability(

@@ -15,7 +15,8 @@ from matrix.json_access import mapping
 from matrix.lab.connection import negotiated
 from matrix.lab.records import Direction, HttpExchange, NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import REVISIONS, STATEFUL, STATELESS, Rule
+from matrix.model import REVISIONS, STATEFUL, STATELESS
+from matrix.rule import Rule
 
 VERSION_NEGOTIATION = Rule(STATEFUL, "basic/lifecycle", "Version Negotiation")
 INITIALIZATION = Rule(STATEFUL, "basic/lifecycle", "Initialization")

@@ -9,7 +9,8 @@ from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
 from matrix.lab.script import call, say
-from matrix.model import REVISIONS, STATEFUL, STATELESS, Rule, Transport
+from matrix.model import REVISIONS, STATEFUL, STATELESS, Transport
+from matrix.rule import Rule
 
 SHUTDOWN_SECONDS = 15.0
 PING = Rule(STATEFUL, "basic/utilities/ping", "Behavior Requirements")

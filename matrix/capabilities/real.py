@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matrix.capabilities.lifecycle import SHUTDOWN_SECONDS
+from matrix.capabilities.meaning import losses
 from matrix.capabilities.registry import capability
 from matrix.capabilities.schema import accepts
 from matrix.capabilities.verbs import CellVerbs, Run, Unsupported, expect
 from matrix.errors import ServerFault
-from matrix.json_access import mapping, sequence
+from matrix.json_access import mapping
 from matrix.lab.model.finding import find_tool, not_offered
 from matrix.lab.script import Call, Turn, call_with, say
 from matrix.model import Probe, Transport
 
 RUNS = 8
+_MOST_LOSSES = 3
 
 
 @capability("real.discovery", severity="core", real=True, transports=tuple(Transport))
@@ -43,8 +45,9 @@ async def discovery(cell: CellVerbs) -> None:
 async def schema(cell: CellVerbs) -> None:
     """Each tool's schema reaches the model with its meaning kept.
 
-    For every tool the offered schema has to have the server's properties and required names, and to accept the
-    arguments of every probe.
+    For every tool the offered schema has to have the server's properties, types, enumerations, required names and item
+    types, to any depth, and to accept the arguments of every probe. What is optional may be required and nullable
+    instead, as strict schemas have it.
     """
     run = await _connected(cell)
     if not cell.trace.listed():
@@ -58,11 +61,8 @@ async def schema(cell: CellVerbs) -> None:
         if offered is None:
             continue  # real.discovery tells of it
         compared += 1
-        wanted = mapping(tool.get("inputSchema"))
-        lost = sorted(set(mapping(wanted.get("properties"))) - set(mapping(offered.schema.get("properties"))))
-        expect(not lost, f"the offered schema of {name} lost {', '.join(lost)}")
-        free = sorted(set(sequence(wanted.get("required"))) - set(sequence(offered.schema.get("required"))))
-        expect(not free, f"the offered schema of {name} no longer requires {', '.join(free)}")
+        lost = losses(mapping(tool.get("inputSchema")), offered.schema)
+        expect(not lost, f"in the offered schema of {name} {'; '.join(lost[:_MOST_LOSSES])}")
     expect(compared, "none of the server's tools was offered")
     for probe in cell.probes():
         name = _found(cell, run, probe.tool)

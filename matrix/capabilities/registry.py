@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from matrix import capabilities as package
 from matrix.errors import MatrixError
-from matrix.model import STATEFUL, Capability, Rule, Severity, Transport
+from matrix.model import STATEFUL, Capability, Severity, Transport
+from matrix.rule import Rule
 
 _REGISTERED: dict[str, Capability] = {}
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -40,6 +41,7 @@ def capability(
     real: bool = False,
     probes: bool = False,
     together: bool = False,
+    retries: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
 
@@ -67,6 +69,7 @@ def capability(
             real=real,
             probes=probes,
             together=together,
+            retries=retries,
         )
         return check
 

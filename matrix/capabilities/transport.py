@@ -100,6 +100,7 @@ async def slow_start(cell: CellVerbs) -> None:
     severity="core",
     servers=["http_errors"],
     transports=["http"],
+    retries=True,
     failures=[
         "google/adk-python#4901",
         "modelcontextprotocol/python-sdk#1835",

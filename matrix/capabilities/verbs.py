@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 from matrix.lab.records import Hidden, ModelExchange, OfferedTool, ShownResult
 from matrix.lab.script import Aside, Turn
 from matrix.lab.trace import Trace
-from matrix.model import Probe, Rule, Transport
+from matrix.model import Probe, Transport
+from matrix.rule import Rule
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from matrix.capabilities.calls import repeated
 from matrix.capabilities.verbs import Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
 from matrix.engine.tasks import cancelled, ended, torn_down
@@ -16,9 +17,10 @@ from matrix.errors import ServerFault
 from matrix.lab.connection import negotiated, reached
 from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import ANY_REVISION, Capability, Cell, Rule, Verdict
+from matrix.model import ANY_REVISION, Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
 from matrix.redaction import one_sentence
+from matrix.rule import Rule
 
 LEFTOVER_SECONDS = 1.0
 """How long what a command has left behind may take to end before the evidence notes it."""
@@ -54,7 +56,7 @@ async def execute(cell: Cell, capability: Capability, setting: Setting, number: 
         (judged.verdict,),
         round(time.monotonic() - began, 3),
         rule=None if judged.rule is None else judged.rule.url,
-        advice=tuple(sorted({each.text for each in trace.notes if each.kind is NoteKind.ADVICE})),
+        advice=tuple(sorted(map(execution.without_nonces, trace.advice()))),
         negotiated=negotiated(trace),
         reached=reached(trace),
     )
@@ -101,14 +103,21 @@ class Execution:
             verbs = self._verbs = await self._open()
             await self._capability.check(verbs)
         except Unmet as unmet:
-            return Judged(Verdict.FAILED, str(unmet), rule=unmet.rule)
+            again = self._repeated()
+            return Judged(Verdict.FAILED, again or str(unmet), rule=None if again else unmet.rule)
         except Unsupported as absent:
             return Judged(Verdict.UNSUPPORTED, str(absent))
         except ServerFault as fault:
             return Judged(Verdict.ERRORED, str(fault), Blame.SERVER)
         except Exception as problem:  # noqa: BLE001  (what an agent raises is caught where it is asked)
             return Judged(Verdict.ERRORED, f"the check itself raised {type(problem).__name__}: {problem}")
+        if again := self._repeated():
+            return Judged(Verdict.FAILED, again)
         return Judged(Verdict.PASSED)
+
+    def _repeated(self) -> str | None:
+        """Say which call was carried out more often than the model made it: no question is answered well by that."""
+        return None if self._capability.retries else repeated(self.trace)
 
     async def _open(self) -> Verbs:
         setting, cell = self._setting, self._cell

@@ -119,7 +119,7 @@ class Verbs:
 
     def without_nonces(self, text: str) -> str:
         """Return a text with the nonces of this cell named as what they are."""
-        for each in self._nonces:
+        for each in sorted(self._nonces):
             text = text.replace(each, NONCE)
         return text
 

@@ -34,6 +34,7 @@ class NoteKind(StrEnum):
     MODEL_REQUEST = "model-request"
     LEFTOVER = "leftover"
     ADVICE = "advice"
+    """What is allowed, and better done otherwise; a green cell says it."""
 
     @property
     def is_fault(self) -> bool:
@@ -115,7 +116,7 @@ class ShownResult:
     """The result of one tool call as the model was shown it.
 
     `text` joins the textual parts with newlines; `parts` holds every part as the provider's JSON had it (images
-    too); `is_error` is True or False where the protocol can say so, else None.
+    too); `is_error` is True or False where the protocol says so, else None.
     """
 
     call_id: str
@@ -172,7 +173,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class ServerCall:
-    """One `tools/call` as a server saw it; `result` or `error` is what it answered, None while it is open."""
+    """One `tools/call` as a server saw it; `result` or `error` is what it answered, None while it is open.
+
+    `arguments` are an empty object where the request had none; `params` is what it really said.
+    """
 
     server: str
     session: str
@@ -182,3 +186,4 @@ class ServerCall:
     ended: float | None = None
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -164,6 +164,10 @@ class Trace:
         ended = {each.session for each in self.process_events(ProcessEventKind.ENDED)}
         return sorted({each.session for each in self.started()} - ended)
 
+    def advice(self) -> list[str]:
+        """Return the sentences about what is allowed, and better done otherwise, in order, each once."""
+        return list(dict.fromkeys(each.text for each in self.notes if each.kind is NoteKind.ADVICE))
+
     def faults(self) -> list[Note]:
         """Return the notes that make a red cell our fault, or the server's, in order."""
         return [each for each in self.notes if each.kind.is_fault]
@@ -189,4 +193,5 @@ def _server_call(frame: Frame, answer: Frame | None) -> ServerCall:
         ended=None if answer is None else answer.at,
         result=None if answer is None else answer.message.get("result"),
         error=None if answer is None else answer.message.get("error"),
+        params=params,
     )

@@ -11,7 +11,8 @@ from matrix.capabilities.verbs import Unmet
 from matrix.lab.connection import negotiated, trouble
 from matrix.lab.records import Direction, Frame, HttpExchange
 from matrix.lab.trace import Trace
-from matrix.model import STATEFUL, STATELESS, Rule
+from matrix.model import STATEFUL, STATELESS
+from matrix.rule import Rule
 
 BOTH = "application/json, text/event-stream"
 

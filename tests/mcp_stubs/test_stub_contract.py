@@ -16,11 +16,9 @@ NAMES = [path.stem for path in FILES]
 TRANSPORTS = {"stdio", "http", "sse"}
 REVISIONS = {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
 AWAITED = {
-    "content": ("invoke.image", "invoke.audio", "invoke.resource-content", "invoke.mixed-content"),
     "growing": ("discovery.list-changed",),
     "instructions": ("lifecycle.instructions",),
     "looping": ("discovery.pagination-loop",),
-    "mortal": ("invoke.server-death", "transport.server-restart"),
     "noisy": ("transport.stderr-flood",),
     "postonly404": ("transport.get-rejected",),
     "recursive": ("schema.recursive",),

@@ -268,7 +268,15 @@ SABOTEURS: Mapping[str, Saboteur] = {
             }
         ),
     ),
-    "concurrency.pool": Saboteur(DistrustsAUsedConnection, "calls of 24"),
+    "concurrency.pool": Saboteur(
+        DistrustsAUsedConnection,
+        "the server saw the call twice",
+        related=frozenset(
+            {
+                "concurrency.cross-task-close",  # a run goes on when another has ended
+            }
+        ),
+    ),
     "concurrency.order": Saboteur(
         MatchesByArrival,
         "the answer of another",

@@ -38,6 +38,15 @@ class NamesToolsWithoutTheirServer(Honest):
         return re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)[:64]
 
 
+class ShortensDescriptions(Honest):
+    """Keeps the first 100 characters of a description."""
+
+    def function(self, name: str, tool: types.Tool) -> Mapping[str, Any]:
+        whole = tool.description or ""
+        brief = whole if len(whole) <= 100 else f"{whole[:100]}…"
+        return {**super().function(name, tool), "description": brief}
+
+
 class DropsItsOwnTools(Honest):
     """Replaces its own tools by those of the servers instead of adding them."""
 
@@ -83,5 +92,6 @@ SABOTEURS: Mapping[str, Saboteur] = {
             }
         ),
     ),
+    "discovery.description": Saboteur(ShortensDescriptions, "the description of long was offered"),
     "discovery.native-tools-kept": Saboteur(DropsItsOwnTools, "no longer offers own_tool"),
 }

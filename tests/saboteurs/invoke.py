@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mcp import MCPError
-
 from matrix.adapters.control import Connection
 from tests.saboteurs.honest import Honest
 from tests.saboteurs.saboteur import Saboteur
@@ -49,26 +47,28 @@ class DropsWhatIsEmpty(Honest):
         return await super().call(server, tool, _pruned(arguments))
 
 
-class SwallowsErrors(Honest):
-    """Says `ok` whatever the tool says."""
+class TakesNullForAbsence(Honest):
+    """Leaves out every argument that is null."""
 
-    def show(self, result: types.CallToolResult) -> str:
-        return "ok" if result.is_error else super().show(result)
-
-
-class EndsOnAProtocolError(Honest):
-    """Lets a JSON-RPC error end the run."""
-
-    def failed(self, problem: Exception) -> str:
-        if isinstance(problem, MCPError):
-            raise problem
-        return super().failed(problem)
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        return await super().call(server, tool, {name: each for name, each in arguments.items() if each is not None})
 
 
-class NeverGivesUp(Honest):
-    """Waits for ever for a server that is silent."""
+class CountsInDoubles(Honest):
+    """Has no other numbers than doubles, and writes the whole ones as integers."""
 
-    patience = None
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        return await super().call(server, tool, _in_doubles(arguments))
+
+
+def _in_doubles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _in_doubles(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_in_doubles(each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return int(float(value)) if float(value).is_integer() and abs(value) < 2**63 else float(value)
 
 
 def _pruned(value: Any) -> Any:
@@ -80,7 +80,7 @@ def _pruned(value: Any) -> Any:
 SABOTEURS: Mapping[str, Saboteur] = {
     "invoke.round-trip": Saboteur(
         EndsTextsWithANewline,
-        "the server saw the arguments",
+        '`text` arrived with "\\n" added at its end',
         related=frozenset(
             {
                 # These compare a `text` that arrived with the one that was sent.
@@ -88,14 +88,23 @@ SABOTEURS: Mapping[str, Saboteur] = {
                 "invoke.optional-args",
                 "invoke.unicode",
                 "invoke.nested-args",
+                "invoke.number-fidelity",
+                "agent.model-errors",
                 "concurrency.pool",
             }
         ),
     ),
     "invoke.optional-args": Saboteur(SendsNullForWhatIsOmitted, "added arguments"),
-    "invoke.unicode": Saboteur(ComposesCharacters, "the server saw other characters"),
-    "invoke.nested-args": Saboteur(DropsWhatIsEmpty, "arrived changed: items, nested"),
-    "invoke.tool-error": Saboteur(SwallowsErrors, "not shown the tool's error message"),
-    "invoke.protocol-error": Saboteur(EndsOnAProtocolError, "the run ended with MCPError"),
-    "invoke.timeout": Saboteur(NeverGivesUp, "had not answered silent", deadline=40),
+    "invoke.null-args": Saboteur(
+        TakesNullForAbsence,
+        "`note` is missing",
+        related=frozenset(
+            {
+                "schema.nullable-unions",  # its arguments are null too
+            }
+        ),
+    ),
+    "invoke.number-fidelity": Saboteur(CountsInDoubles, "`integer` arrived as 9007199254740992, not 9007199254740993"),
+    "invoke.unicode": Saboteur(ComposesCharacters, 'in place of "e\\u0301'),
+    "invoke.nested-args": Saboteur(DropsWhatIsEmpty, "`items` arrived with 2 items, not 3"),
 }

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.saboteurs import concurrency, discovery, invoke, lifecycle, real, schema, transport
+from tests.saboteurs import (
+    agent,
+    concurrency,
+    discovery,
+    invoke,
+    invoke_errors,
+    invoke_results,
+    lifecycle,
+    real,
+    schema,
+    transport,
+)
 from tests.saboteurs.saboteur import Saboteur
 
-_GROUPS = (discovery, schema, invoke, concurrency, transport, lifecycle, real)
+_GROUPS = (
+    discovery,
+    schema,
+    invoke,
+    invoke_errors,
+    invoke_results,
+    concurrency,
+    transport,
+    lifecycle,
+    agent,
+    real,
+)
 
 SABOTEURS: Mapping[str, Saboteur] = {
     capability: saboteur for group in _GROUPS for capability, saboteur in group.SABOTEURS.items()

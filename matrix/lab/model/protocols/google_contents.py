@@ -127,4 +127,4 @@ def _shown(call_id: str, response: Mapping[str, Any], media: tuple[Mapping[str, 
     """
     values = list(response.values())
     text = values[0] if len(values) == 1 and isinstance(values[0], str) else to_json(dict(response))
-    return ShownResult(call_id, text, (response, *media), is_error="error" in response)
+    return ShownResult(call_id, text, (response, *media), is_error=True if "error" in response else None)

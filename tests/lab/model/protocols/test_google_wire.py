@@ -47,7 +47,7 @@ def test_results_are_numbered_where_neither_side_has_ids():
     responses = [{"name": "f", "response": {}}, {"name": "g", "response": {"error": "bad"}}]
     request = GOOGLE.parse(PATH, conversation(calls, responses))
     assert [each.call_id for each in request.results] == ["position-1", "position-2"]
-    assert [(each.text, each.is_error) for each in request.results] == [("{}", False), ("bad", True)]
+    assert [(each.text, each.is_error) for each in request.results] == [("{}", None), ("bad", True)]
 
 
 def test_results_with_ids_go_by_them():
