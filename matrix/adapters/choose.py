@@ -46,9 +46,11 @@ def _instance(made: Made, servers: Mapping[str, Any], agent: Agent, deps: object
     product = made.product
     if is_pydantic_agent(product):
         from matrix.adapters import pydantic_ai as adapter  # noqa: PLC0415  (an owner's callable may do without)
+        from matrix.adapters.models import check_model  # noqa: PLC0415
 
         # A name with its provider is to be asked in place of the agent's own model; one without is for commands.
         model = agent.model if ":" in agent.model else None
+        check_model(model or cast("Any", product).model)
         return adapter.start(made, servers, adapter.Declared(deps, agent.own_servers, model))
     if takes_a_task(product):
         return CallableInstance(cast("Callable[[Task], Any]", product))

@@ -20,7 +20,6 @@ from pydantic_ai.toolsets import AbstractToolset
 
 from matrix.adapters.base import Answer, Instance, Task
 from matrix.adapters.factory import Made
-from matrix.adapters.models import check_model
 from matrix.adapters.own_servers import treated
 from matrix.model import OwnServers
 from matrix.raised import Explained, exited, told
@@ -47,11 +46,9 @@ def start(made: Made, servers: Mapping[str, Any], declared: Declared) -> Instanc
     """Wire an agent to these servers.
 
     Where its factory was handed them, it has wired them itself; otherwise one toolset per server is attached to every
-    run, as the library's documentation recommends. Raises CannotStart where the agent has no model, and NotScripted for
-    one that cannot be scripted.
+    run, as the library's documentation recommends.
     """
     agent = cast("AnyAgent", made.product)
-    check_model(declared.model or agent.model)
     toolsets = () if made.wires else attached(servers)
     handed: Mapping[str, Any] = servers if made.wires else {}
     instead = treated(agent.toolsets, declared.own_servers, handed, toolsets)

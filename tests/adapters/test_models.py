@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic_ai import Agent
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -12,8 +11,10 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from matrix.adapters.base import CannotStart, NotScripted
+from matrix.adapters.choose import starter
 from matrix.adapters.models import check_model
-from matrix.adapters.pydantic_ai import start
+from matrix.origin import Registration, RegistrationKind
+from matrix.registry.registration import from_mapping
 
 pytestmark = pytest.mark.anyio
 
@@ -57,8 +58,19 @@ def test_any_other_model_is_taken(model):
     check_model(model)
 
 
-async def test_the_rows_model_is_asked_in_place_of_the_agents_own():
-    for own in (None, TestModel()):
-        with pytest.raises(CannotStart):
-            await start(Agent(own), {})
-        await start(Agent(own), {}, "openai-chat:gpt-4.1-mini")
+@pytest.mark.parametrize("own", ["", "TestModel()"])
+async def test_the_rows_model_is_asked_in_place_of_the_agents_own(tmp_path, own):
+    name = f"modelled_{len(own)}"
+    (tmp_path / f"{name}.py").write_text(
+        "from pydantic_ai import Agent\nfrom pydantic_ai.models.test import TestModel\n\n"
+        f"def create_agent():\n    return Agent({own})\n"
+    )
+    row = {"factory": f"{name}:create_agent"}
+    registration = Registration(RegistrationKind.IMPORT_STRING, row["factory"])
+    alone, named = (
+        starter(from_mapping({**row, **more}, "shop", registration, tmp_path))(tmp_path)
+        for more in ({}, {"model": "openai-chat:gpt-4.1-mini"})
+    )
+    with pytest.raises(CannotStart):
+        await alone({})
+    await named({})

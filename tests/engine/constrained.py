@@ -30,7 +30,7 @@ class Constrained(Honest):
 
     more: ClassVar[Mapping[str, Any]] = {}
 
-    async def _ask_model(
+    async def ask_model(
         self, http: httpx2.AsyncClient, messages: Sequence[Any], more: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
         tools = [{"type": "function", "function": each} for each in self.offer()]
@@ -49,7 +49,7 @@ class Planner(Constrained):
 
     async def converse(self) -> str:
         async with self.http(timeout=None) as http:
-            plan = await self._ask_model(http, [{"role": "user", "content": "Plan."}], {"tool_choice": "none"})
+            plan = await self.ask_model(http, [{"role": "user", "content": "Plan."}], {"tool_choice": "none"})
         if plan.get("tool_calls"):
             raise ValueError("a call came under tool_choice none")
         return await super().converse()

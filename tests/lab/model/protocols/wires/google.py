@@ -46,7 +46,7 @@ class GenerateWire(Wire):
     model = "gemini-test"
     models = (model, "gemini-2.5-pro", "gemini-3-pro-preview")
     ended = (types.FinishReason.STOP, types.FinishReason.STOP)
-    flags = (False, True)
+    flags = (None, True)
     kinds = ("other", "inlineData")
     faults = (Fault(429, errors.ClientError, "RESOURCE_EXHAUSTED"), Fault(500, errors.ServerError, "INTERNAL"))
     refused = (
