@@ -95,6 +95,11 @@ class Outcome:
         if self.blamed_on is None:
             object.__setattr__(self, "blamed_on", _BLAMED.get(self.verdict))
 
+    @classmethod
+    def of_one_attempt(cls, cell: Cell, verdict: Verdict, reason: str = "") -> Outcome:
+        """Return what a cell came to in one attempt, of which nothing else is known."""
+        return cls(cell, verdict, reason, attempts=(verdict,))
+
     @property
     def reproduce(self) -> str:
         """The command that puts this one question again, to be pasted into a shell."""

@@ -73,7 +73,7 @@ class LocalEngine:
     def _outcomes(self) -> Iterator[EngineEvent]:
         for planned in self._plan.cells:
             if planned.verdict is not None:
-                yield Finished(Outcome(planned.cell, planned.verdict, planned.reason, attempts=(planned.verdict,)))
+                yield Finished(Outcome.of_one_attempt(planned.cell, planned.verdict, planned.reason))
         asked = [each.cell for each in self._plan.asked]
         together = [cell for cell in asked if self._capability(cell).together]
         yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
@@ -84,7 +84,8 @@ class LocalEngine:
                         SharedServer(self._capability(group[0]).servers[0], self._scratch)
                     )
                 except ServerFault as fault:
-                    yield from (Finished(_errored(cell, str(fault))) for cell in group)
+                    for cell in group:
+                        yield Finished(Outcome.of_one_attempt(cell, Verdict.ERRORED, str(fault)))
                     continue
                 yield from self._queues(group, at_once=len(group))
 
@@ -184,7 +185,7 @@ class LocalEngine:
             yield from self._give_up(queue, verdict, f"loading the agent: {reason}")
         elif len(cells) == 1:
             queue.ended_alone += 1
-            yield from self._record(queue, Attempt(Outcome(cells[0], verdict, reason, attempts=(verdict,))))
+            yield from self._record(queue, Attempt(Outcome.of_one_attempt(cells[0], verdict, reason)))
             if queue.ended_alone >= SAME_END_LIMIT:
                 reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
                 yield from self._give_up(queue, verdict, reason)
@@ -194,7 +195,7 @@ class LocalEngine:
     def _give_up(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
         """Give every cell that is left in a queue the same verdict."""
         for cell in queue.drain():
-            last = Attempt(Outcome(cell, verdict, reason, attempts=(verdict,)))
+            last = Attempt(Outcome.of_one_attempt(cell, verdict, reason))
             yield self._finished([*queue.attempts.pop(cell.id, ()), last])
 
     def _record(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
@@ -220,10 +221,6 @@ def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     for cell in cells:
         groups.setdefault(cell.column, []).append(cell)
     return list(groups.values())
-
-
-def _errored(cell: Cell, reason: str) -> Outcome:
-    return Outcome(cell, Verdict.ERRORED, reason, attempts=(Verdict.ERRORED,))
 
 
 def _exit_reason(worker: WorkerProcess) -> str:

@@ -132,7 +132,7 @@ class Worker:
             outcome, evidence = await execute(ask.cell, capability, setting, ask.number)
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
-            outcome, evidence = Outcome(ask.cell, Verdict.ERRORED, reason, attempts=(Verdict.ERRORED,)), None
+            outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
         with self._sending:
             self._pipe.send(Done(outcome, evidence))
 
