@@ -184,7 +184,8 @@ class Capability:
     `servers` names the stubs that are attached together; `real` asks the question of every real server instead.
     `failures` cites what users reported (repository#number), `rules` what the specification says. `needs` are other
     capabilities that it rests on: where one of them is red, a cell that only repeats that is not red once more.
-    `deadline` is in seconds, for one cell.
+    `deadline` is in seconds, for one cell, from the first that a witness sees of the agent, which may take `start_up`
+    seconds; where `bounds_a_call`, it begins anew when a server has received a call.
     """
 
     id: str
@@ -199,6 +200,8 @@ class Capability:
     rules: tuple[Rule, ...] = ()
     needs: tuple[str, ...] = ()
     deadline: float = 120.0
+    start_up: float = 60.0
+    bounds_a_call: bool = False
     real: bool = False
     probes: bool = False
     """Whether it asks real servers for answers that have to be known."""
@@ -211,6 +214,11 @@ class Capability:
     def group(self) -> str:
         """The part of the id before the dot."""
         return group_of(self.id)
+
+    @property
+    def longest(self) -> float:
+        """The seconds after which a cell has ended, whatever the agent does."""
+        return self.start_up + self.deadline * (2 if self.bounds_a_call else 1)
 
 
 @dataclass(frozen=True, order=True)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from types import NoneType
 from typing import Any, cast
 
+from fastmcp.client.transports import ClientTransport, SSETransport, StdioTransport, StreamableHttpTransport
 from pydantic_ai import AgentRunResult
 from pydantic_ai.agent import AbstractAgent
-from pydantic_ai.mcp import load_mcp_toolsets
+from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.toolsets import AbstractToolset
 
@@ -27,6 +25,8 @@ from matrix.raised import Explained, exited, told
 AnyAgent = AbstractAgent[Any, Any]
 Toolsets = Sequence[AbstractToolset[Any]]
 Deps = Callable[[], Any]
+LIMIT_SECONDS = 30.0
+"""How long a toolset that nobody but us has attached waits for a connection, and for an answer."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,25 @@ def _deps(agent: AnyAgent, given: Any) -> Deps | None:
 
 
 def attached(servers: Mapping[str, Any]) -> Toolsets:
-    """Return the library's own toolsets for these servers."""
-    if not servers:
-        return ()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "mcp.json")
-        path.write_text(json.dumps({"mcpServers": dict(servers)}), encoding="utf-8")
-        return load_mcp_toolsets(path)
+    """Return the library's own toolsets for these servers, each with its server's name as prefix.
+
+    Their limits are ours, since no owner has chosen any: the library's, 5 s to connect and 300 s to answer, would have
+    a server on a busy machine missing, and a silent one waited for beyond the end of a cell.
+    """
+    return [
+        MCPToolset(_transport(entry), id=name, init_timeout=LIMIT_SECONDS, read_timeout=LIMIT_SECONDS).prefixed(name)
+        for name, entry in servers.items()
+    ]
+
+
+def _transport(entry: Mapping[str, Any]) -> ClientTransport:
+    """Return the way to a server as its entry, in the `mcpServers` form, says."""
+    if "command" in entry:
+        return StdioTransport(
+            entry["command"], list(entry.get("args") or []), env=entry.get("env"), cwd=entry.get("cwd")
+        )
+    remote = SSETransport if entry.get("type") == "sse" else StreamableHttpTransport
+    return remote(entry["url"], headers=entry.get("headers"))
 
 
 class PydanticAiInstance:

@@ -11,6 +11,7 @@ from matrix.model import STATEFUL, STATELESS
 MANY = 16
 WAIT_SECONDS = 40.0
 """How long `concurrency.event-loop` waits for the slow call to begin; less than its deadline."""
+HELD_SECONDS = 1.0
 ASSEMBLY_SECONDS = 20.0
 """How late an agent may come, after it was asked."""
 
@@ -178,18 +179,26 @@ async def event_loop(cell: CellVerbs) -> None:
     """A slow call blocks no other run of the agent.
 
     One run waits in a tool until somebody opens a gate. Once the server has seen it wait, a second run of the same
-    agent, and nobody else, opens the gate.
+    agent, and nobody else, opens the gate. In neither, from beginning to end, may a blocking call hold the event loop
+    for a second; computing is not counted.
     """
     gate, waiting = cell.nonce(), Gate()
+    agent = await cell.another()
 
     async def usher() -> None:
         await cell.trace.until(lambda: bool(cell.trace.calls("wait")), WAIT_SECONDS)
         waiting.open()
 
-    waiter, _, _ = await cell.gather(
-        cell.ask(call("wait", gate=gate)), cell.ask(call("open", gate=gate).behind(waiting)), usher()
-    )
+    with cell.beat() as beat:
+        waiter, _, _ = await cell.gather(
+            agent.ask(call("wait", gate=gate)), agent.ask(call("open", gate=gate).behind(waiting)), usher()
+        )
     expect(waiter is not None and "through" in waiter.result("wait"), "the waiting run did not come through")
+    expect(
+        beat.longest < HELD_SECONDS,
+        f"the agent held its event loop for more than {HELD_SECONDS:g} s in one blocking call, so no other run could "
+        "go on; wait for it with await, or in a thread",
+    )
 
 
 @capability(

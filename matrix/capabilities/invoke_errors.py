@@ -11,7 +11,7 @@ from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.lab.records import NoteKind, ShownResult
 from matrix.lab.script import call, call_unknown
 
-_WITH_A_DIGIT = re.compile(r"\w*\d\w*")
+_WORD = re.compile(r"\w+")
 
 
 @capability(
@@ -77,12 +77,13 @@ async def unknown_tool(cell: CellVerbs) -> None:
     servers=["slow"],
     failures=["google/adk-python#3084"],
     deadline=75,
+    bounds_a_call=True,
 )
 async def timeout(cell: CellVerbs) -> None:
     """A silent server gives a bounded, readable error.
 
-    A tool never answers. Within 75 seconds the agent has to tell its model, or whoever called it, that it gave up; a
-    green cell says where the model was not told.
+    A tool never answers. Within 75 seconds of the call the agent has to tell its model, or whoever called it, that it
+    gave up; a green cell says where the model was not told.
     """
     run = await cell.attempt(call("silent"))
     expect(cell.trace.calls("silent"), run.error or "the agent never made the call")
@@ -97,13 +98,14 @@ async def timeout(cell: CellVerbs) -> None:
     severity="core",
     servers=["mortal", "echo"],
     deadline=75,
+    bounds_a_call=True,
     failures=["MoonshotAI/kimi-code#2109"],
 )
 async def server_death(cell: CellVerbs) -> None:
     """A server that dies in the middle of a call gives a bounded, readable error, and the run goes on.
 
-    Of two servers one ends during a call, which stays unanswered. Within 75 seconds the model has to be told, and a
-    call of the other server has to work.
+    Of two servers one ends during a call, which stays unanswered. Within 75 seconds of it the model has to be told, and
+    a call of the other server has to work.
     """
     mortal, other = cell.servers
     text = cell.nonce("after")
@@ -127,7 +129,12 @@ def _are_alike(error: ShownResult, successes: Sequence[ShownResult], texts: Sequ
     failed, *well = (_apart_from(each, texts) for each in (error, *successes))
     if len(set(well)) == 1:
         return failed in well
-    return _WITH_A_DIGIT.sub("", failed) in {_WITH_A_DIGIT.sub("", each) for each in well}
+    return _without_digits(failed) in map(_without_digits, well)
+
+
+def _without_digits(text: str) -> str:
+    """Return a text without the words that have a digit."""
+    return _WORD.sub(lambda word: "" if any(map(str.isdigit, word[0])) else word[0], text)
 
 
 def _apart_from(shown: ShownResult, texts: Sequence[str]) -> str:

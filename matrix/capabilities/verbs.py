@@ -6,6 +6,7 @@ A capability has no `assert`: an agent's own AssertionError must not become a ve
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -108,6 +109,15 @@ class Run:
         return texts[0]
 
 
+class Beat(Protocol):
+    """How long the agents of a cell have held the event loop that they run on."""
+
+    @property
+    def longest(self) -> float:
+        """The longest time, in seconds, for which blocking calls let nothing else happen."""
+        ...
+
+
 class Asking(Protocol):
     """An agent that can be asked."""
 
@@ -181,6 +191,10 @@ class CellVerbs(Asking, Protocol):
 
     async def retire(self) -> None:
         """Close what the owner gave a way to close (`close()`, `aclose()`). Raises Unmet where that fails."""
+        ...
+
+    def beat(self) -> AbstractContextManager[Beat]:
+        """Measure how long the event loop is held by what runs on it."""
         ...
 
     async def leftovers(self, seconds: float) -> Sequence[str]:

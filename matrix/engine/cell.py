@@ -11,6 +11,7 @@ from typing import Any
 from matrix.capabilities.calls import repeated
 from matrix.capabilities.verbs import Unmet, Unsupported
 from matrix.engine.evidence import evidence_of
+from matrix.engine.limits import overdue
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.engine.verbs import Setting, Verbs
 from matrix.errors import ServerFault
@@ -79,15 +80,14 @@ class Execution:
 
         Teardown comes after it, and changes a red one only where it shows that the fault was ours or the server's.
         """
-        deadline = self._capability.deadline
         work = asyncio.ensure_future(self._put_question())
         try:
-            done, _ = await asyncio.wait({work}, timeout=deadline)
-            if done:
+            limit = await overdue(work, self.trace, self._capability)
+            if limit is None:
                 judged, error = await ended(work)
                 judged = judged or Judged(Verdict.ERRORED, f"the check itself ended with {error}")
             else:
-                judged = Judged(Verdict.TIMED_OUT, f"no end within {deadline:g} s: {self._what_was_pending()}")
+                judged = Judged(Verdict.TIMED_OUT, f"{limit}: {self._what_was_pending()}")
         finally:
             await self._tear_down(work)
         if judged.verdict is Verdict.PASSED:

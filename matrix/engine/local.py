@@ -92,7 +92,7 @@ class LocalEngine:
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         cells: dict[str, deque[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
-        for cell in sorted(asked, key=lambda one: -self._capability(one).deadline):
+        for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
             cells.setdefault(cell.agent, deque()).extend([cell] * self._options.repeat)
         pending = deque(AgentQueue(self._agents[name], waiting) for name, waiting in cells.items())
         while pending or self._active:
@@ -126,7 +126,7 @@ class LocalEngine:
             cell = queue.next()
             if cell is None:
                 return
-            worker.ask(cell, self._capability(cell).deadline, self._options.grace, len(self._active))
+            worker.ask(cell, self._capability(cell), self._options.grace, len(self._active))
             yield Started(cell)
 
     def _listen(self) -> Iterator[EngineEvent]:

@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Ask:
-    """Put this cell's question; `number` is unique within the worker, `deadline` in seconds and the plan's own.
+    """Put this cell's question; `number` is unique within the worker, the limits are in seconds and the plan's own.
 
     `group_size` is how many agents are asked at the same time, where they are to meet.
     """
@@ -37,6 +37,7 @@ class Ask:
     cell: Cell
     number: int
     deadline: float
+    start_up: float
     group_size: int = 1
 
 

@@ -22,12 +22,12 @@ import matrix
 from matrix.engine import entry
 from matrix.engine.messages import Ask, Job
 from matrix.errors import TemporaryFolderTooLong
-from matrix.model import Cell
+from matrix.model import Capability, Cell
 from matrix.processes import CANCELLING, SAFE_PATH, SAFE_PATH_IS_OURS, end_group, end_marked
 
 PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
-"""How long after a cell's deadline its worker may take to say so; then it is taken for blocked."""
+"""How long after the last of a cell's limits its worker may take to say so; then it is taken for blocked."""
 START_SECONDS = 120.0
 _SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 LONGEST_TEMPORARY_FOLDER = _SOCKET_PATH_LIMIT - len("/agent-matrix-12345678/matrix-lab-12345678/lab.sock")
@@ -59,12 +59,12 @@ class WorkerProcess:
     is_ready: bool = False
     asked: int = 0
 
-    def ask(self, cell: Cell, deadline: float, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
+    def ask(self, cell: Cell, of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
         """Put a cell's question; a worker that has died shows so by its sentinel."""
         self.asked += 1
-        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + deadline + grace)
+        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + of.longest + grace)
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked, deadline, group_size))
+            self.pipe.send(Ask(cell, self.asked, of.deadline, of.start_up, group_size))
 
     @property
     def overdue(self) -> bool:

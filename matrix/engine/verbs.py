@@ -22,6 +22,7 @@ from matrix.adapters.base import (
 from matrix.adapters.choose import Starter
 from matrix.adapters.command import CommandFailed
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
+from matrix.engine.beat import Beat
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.error_line import named_error
 from matrix.lab.connection import trouble
@@ -162,6 +163,10 @@ class Verbs:
             for task in tasks:
                 await cancelled(task)
 
+    def beat(self) -> Beat:
+        """Measure how long the event loop is held by what runs on it."""
+        return Beat()
+
     async def leftovers(self, seconds: float) -> Sequence[str]:
         """Return the names of the processes that the runs' own commands left, and that do not end in time."""
         owners = [each.instance for each in self._sessions if isinstance(each.instance, OwnsProcesses)]
@@ -236,11 +241,12 @@ class AgentSession:
             raise Unmet(f"{stopped.why}; {ended}" if stopped is not None and stopped.refused else ended)
         if not calls or (run.offered and not run.missing):
             return run
-        if stopped is not None and (run.exchanges or stopped.refused):
+        unwired = self._unwired() if run.exchanges else None
+        if unwired is None and stopped is not None and (run.exchanges or stopped.refused):
             raise Unmet(
                 f"{stopped.why}; {'the model was not offered its tools' if run.exchanges else _not_offered(run)}"
             )
-        raise Unmet(f"{(run.exchanges and self._unwired()) or _not_offered(run)}{self._said()}")
+        raise Unmet(f"{unwired or _not_offered(run)}{self._said()}")
 
     def _unwired(self) -> str | None:
         """Say that the agent was handed its servers and never reached one; None where it did, or was not."""

@@ -126,7 +126,8 @@ class Worker:
             task.add_done_callback(running.discard)
 
     async def _one(self, ask: Ask) -> None:
-        capability = replace(self._capabilities[ask.cell.capability], deadline=ask.deadline)
+        known = self._capabilities[ask.cell.capability]
+        capability = replace(known, deadline=ask.deadline, start_up=ask.start_up)
         setting = replace(self._setting, group_size=ask.group_size)
         try:
             outcome, evidence = await execute(ask.cell, capability, setting, ask.number)

@@ -102,6 +102,10 @@ class Trace:
         for wake in waiting:
             wake()
 
+    def has_begun(self) -> bool:
+        """Whether a witness has seen anything of the agent."""
+        return bool(self.frames or self.http or self.processes or self.model or self.runs)
+
     def calls(self, tool: str | None = None, *, server: str | None = None) -> list[ServerCall]:
         """Return the tool calls that the servers saw, in order of arrival."""
         answers = {

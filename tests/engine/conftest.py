@@ -36,7 +36,7 @@ def put(lab):
             return CallableInstance(agent)
 
         capability = Capability("test.question", "It works.", "", Severity.CORE, check, servers)
-        capability = replace(capability, deadline=deadline)
+        capability = replace(capability, deadline=deadline, start_up=deadline)
         cell = Cell("tiny", "test.question", servers, Transport(transport), STATEFUL)
         setting = Setting(
             lab,

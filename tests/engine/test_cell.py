@@ -127,7 +127,7 @@ async def test_a_deadline_that_passes_is_a_timeout(put):
     cell = await put(round_trip, hanging, deadline=0.2)
     assert cell.told == (
         Verdict.TIMED_OUT,
-        "no end within 0.2 s: the agent had not asked its model for anything",
+        "no sign of it within 0.2 s: the agent had not asked its model for anything",
     )
 
 

@@ -19,7 +19,7 @@ from tests.saboteurs.saboteur import registered
 if TYPE_CHECKING:
     from matrix.engine.process import WorkerProcess
 
-STRUCK = replace(CAPABILITIES["invoke.tool-error"], deadline=8)
+STRUCK = replace(CAPABILITIES["invoke.tool-error"], deadline=8, start_up=8)
 SPARED = CAPABILITIES["invoke.round-trip"]
 HOSTILE = {
     hostile.Hangs: (Verdict.TIMED_OUT, "no end within 8 s"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,14 @@ class TriesAFailedCallAgain(Honest):
     async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
         result = await super().call(server, tool, arguments)
         return await super().call(server, tool, arguments) if result.is_error else result
+
+
+class StallsBeforeItCalls(Honest):
+    """Waits in synchronous code before each call, and calls as it should."""
+
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        time.sleep(1.5)  # noqa: ASYNC251  (the vice itself)
+        return await super().call(server, tool, arguments)
 
 
 class DispatchesTwice(Honest):
@@ -82,6 +91,10 @@ KINDS: Mapping[str, tuple[str, Saboteur]] = {
         Saboteur(TriesAFailedCallAgain, "the failing call was made twice: attempt"),
     ),
     "every call is made twice": ("invoke.round-trip", Saboteur(DispatchesTwice, "the server saw the call twice: echo")),
+    "a call is made after a stall": (
+        "concurrency.event-loop",
+        Saboteur(StallsBeforeItCalls, "held its event loop for more than 1 s in one blocking call"),
+    ),
     "an integer becomes a double": (
         "invoke.nested-args",
         Saboteur(MakesEveryNumberADouble, "`integer` arrived as 7.0, not 7"),

@@ -18,7 +18,8 @@ Listed = Mapping[str, Mapping[str, Any]]
 _MARKER = re.compile(r"\[mcp:([^/\[\]]+)/([^\[\]]+)\]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OPAQUE = re.compile(r"(?:^|_)(?:[a-z]{0,5}\d+|(?=[a-z]*\d)[a-z0-9]{6,})(?:_|$)")
-_ELLIPSIS = re.compile(r"\s*(?:\.{3}|…|\[[^\]]*\]|\([^)]*\))?\s*$")
+_ELLIPSES = ("...", "…")
+_BRACKETS = {"]": "[", ")": "("}
 _LEAST_CUT = 12
 """Characters that a cut name or description has to keep, to be taken for the beginning of another."""
 
@@ -135,8 +136,17 @@ def _described(tool: OfferedTool, wanted: Call, definition: Mapping[str, Any]) -
         return len(given) + 2
     if whole in given:
         return len(whole) + 1
-    kept = _ELLIPSIS.sub("", given)
+    kept = _without_its_mark(given.rstrip()).rstrip()
     return len(kept) if len(kept) >= _LEAST_CUT and whole.startswith(kept) else 0
+
+
+def _without_its_mark(text: str) -> str:
+    """Return a cut text without what says that it was cut: an ellipsis, or a remark in brackets."""
+    for mark in _ELLIPSES:
+        if text.endswith(mark):
+            return text.removesuffix(mark)
+    opening = text.rfind(_BRACKETS.get(text[-1:], "\0"))
+    return text if opening < 0 else text[:opening]
 
 
 def _shaped(tool: OfferedTool, wanted: Call, definition: Mapping[str, Any]) -> int:  # noqa: ARG001
