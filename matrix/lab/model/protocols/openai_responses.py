@@ -44,7 +44,7 @@ _USAGE: Mapping[str, Any] = {
 
 _ECHOED = (
     *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "previous_response_id", "reasoning"),
-    *("store", "temperature", "text", "tool_choice", "top_p", "truncation"),
+    *("temperature", "text", "tool_choice", "top_p", "truncation"),
 )
 """What a response repeats of its request."""
 
@@ -221,7 +221,6 @@ def _response(
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None},
-        "store": True,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": "auto",
