@@ -172,13 +172,13 @@ def _item(item: Any, events: Sequence[Any]) -> list[str]:
 def _messages(events: Sequence[Any]) -> list[str]:
     events = [each for each in events if each["type"] != "ping"]
     kinds = [each["type"] for each in events]
+    if kinds[0] != "message_start" or kinds[-2:] != ["message_delta", "message_stop"]:
+        return ["it does not go from message_start to message_delta and message_stop"]
     blocks: dict[int, list[Any]] = defaultdict(list)
     for event in events[1:-2]:
         blocks[event["index"]].append(event)
     in_order = [event for index in sorted(blocks) for event in blocks[index]]
     found = _wrong(
-        it_begins_with_message_start=kinds[0] == "message_start",
-        it_ends_with_message_delta_and_message_stop=kinds[-2:] == ["message_delta", "message_stop"],
         blocks_come_one_after_the_other=in_order == events[1:-2] and sorted(blocks) == list(range(len(blocks))),
         the_message_is_empty_at_first=events[0]["message"]["content"] == []
         and events[0]["message"]["stop_reason"] is None,
