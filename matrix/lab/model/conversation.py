@@ -25,6 +25,7 @@ from matrix.lab.model.protocols.base import (
 )
 from matrix.lab.model.protocols.reading import bare_path
 from matrix.lab.model.reaching import Detour, OutOfReach, Reach, Way
+from matrix.lab.model.stored_responses import StoredResponses
 from matrix.lab.model.strict_arguments import completed
 from matrix.lab.records import Hidden, ModelExchange, NoteKind
 from matrix.lab.script import Call, ProviderFault, Script, Turn, say
@@ -72,6 +73,7 @@ class Conversation:
         self.prompt = self.script.prompt()
         self._reach = Reach(self.trace, self.prompt)
         self._asides = 0
+        self._stored = StoredResponses()
 
     @property
     def call_ids(self) -> frozenset[str]:
@@ -95,6 +97,8 @@ class Conversation:
             aside = protocol.side_answer(path, content)
             if aside is not None:
                 return aside
+            if protocol.name == "openai-responses":
+                content = self._stored.continued(content)
             request = protocol.parse(path, content)
         except ValueError as problem:
             self._note(f"the agent's request to its model is malformed: {problem}")
@@ -139,7 +143,10 @@ class Conversation:
             ReplyCall(call_id, way.name, way.arguments) for call_id, way in zip(call_ids, move.ways, strict=True)
         )
         reply = Reply(text=turn.text, calls=calls)
-        return protocol.render(request, reply, response_id=f"resp_{self.run}_{number}")
+        answer = protocol.render(request, reply, response_id=f"resp_{self.run}_{number}")
+        if protocol.name == "openai-responses":
+            self._stored.keep(request.raw, answer)
+        return answer
 
     def _next(self, request: ModelRequest) -> _Move:
         """Go on in the script as far as the request allows; one whose tool cannot be reached is at its end."""

@@ -15,6 +15,7 @@ from matrix.lab.model.protocols.base import (
     Ended,
     ModelRequest,
     OfferedTool,
+    Refused,
     Reply,
     ReplyCall,
     ShownResult,
@@ -199,15 +200,15 @@ def _shown(block: Mapping[str, Any]) -> ShownResult:
 
 
 def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what the API refuses.
+    """Refuse what the API refuses, in its words. Consecutive messages of one role are one turn to the API.
 
-    "`tool_use` ids were found without `tool_result` blocks immediately after", and "unexpected `tool_use_id`
-    found in `tool_result` blocks". Consecutive messages of one role are one turn to the API.
+    Reported in https://github.com/anthropics/claude-code/issues/8210 and
+    https://github.com/anthropics/claude-code/issues/18947.
     """
     made: set[str] = set()
-    waiting: list[str] = []
+    waiting: dict[str, int] = {}
     before = ""
-    for message in messages:
+    for number, message in enumerate(messages):
         role = string(message.get("role"))
         if role == "assistant":
             if before == "user":
@@ -215,19 +216,30 @@ def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
                 made.clear()
             ids = [string(block.get("id")) for block in _blocks(message, "tool_use")]
             made.update(ids)
-            waiting += ids
-        for block in _blocks(message, "tool_result"):
+            waiting |= dict.fromkeys(ids, number)
+        for place, block in enumerate(mappings(message.get("content"))):
+            if block.get("type") != "tool_result":
+                continue
             call_id = string(block.get("tool_use_id"))
             if call_id not in made:
-                raise ValueError(f"A tool result answers `{call_id}`, which was not made just before it.")
-            waiting = [each for each in waiting if each != call_id]
+                raise Refused(
+                    f"messages.{number}.content.{place}: unexpected `tool_use_id` found in `tool_result` blocks: "
+                    f"{call_id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous "
+                    "message."
+                )
+            waiting.pop(call_id, None)
         before = role if role != "system" else before
     _check_none_waits(waiting)
 
 
-def _check_none_waits(waiting: Sequence[str]) -> None:
+def _check_none_waits(waiting: Mapping[str, int]) -> None:
+    """Raise Refused where calls, each with the number of its message, have no results."""
     if waiting:
-        raise ValueError(f"The tool use `{waiting[0]}` has no tool result in the next message.")
+        raise Refused(
+            f"messages.{next(iter(waiting.values()))}: `tool_use` ids were found without `tool_result` blocks "
+            f"immediately after: {', '.join(waiting)}. Each `tool_use` block must have a corresponding `tool_result` "
+            "block in the next message."
+        )
 
 
 def _stop(reply: Reply) -> dict[str, str | None]:

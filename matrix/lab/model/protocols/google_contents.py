@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matrix.json_access import mapping
-from matrix.lab.model.protocols.base import ReplyCall, ShownResult
+from matrix.lab.model.protocols.base import Refused, ReplyCall, ShownResult
 from matrix.lab.model.protocols.reading import either, join, mappings, string
 from matrix.lab.model.protocols.sse import to_json
 
@@ -58,15 +58,12 @@ def user_text(turns: Sequence[Turn]) -> str:
 
 
 def check_calls_are_answered(turns: Sequence[Turn]) -> None:
-    """Refuse what the API refuses.
-
-    "Please ensure that the number of function response parts is equal to the number of function call parts of
-    the function call turn", and "function response turn comes immediately after a function call turn".
-    """
-    for before, after in _pairs(turns):
-        made, answered = len(before.calls), len(after.responses)
-        if made != answered:
-            raise ValueError(f"A turn with {made} function calls is followed by {answered} function responses.")
+    """Refuse what the API refuses, in its words: https://github.com/google-gemini/gemini-cli/issues/5443."""
+    if any(len(before.calls) != len(after.responses) for before, after in _pairs(turns)):
+        raise Refused(
+            "Please ensure that the number of function response parts is equal to the number of function call parts "
+            "of the function call turn."
+        )
 
 
 def asked_calls(turns: Sequence[Turn]) -> tuple[ReplyCall, ...]:

@@ -14,6 +14,7 @@ from matrix.lab.model.protocols.base import (
     Ended,
     ModelRequest,
     OfferedTool,
+    Refused,
     Reply,
     ReplyCall,
     ShownResult,
@@ -166,11 +167,10 @@ def _shown(message: Mapping[str, Any]) -> ShownResult:
 
 
 def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what the API refuses.
+    """Refuse what the API refuses, in its words (with their "preceeding").
 
-    "An assistant message with 'tool_calls' must be followed by tool messages responding to each
-    'tool_call_id'", and "messages with role 'tool' must be a response to a preceeding message with
-    'tool_calls'" (sic).
+    Reported in https://github.com/BerriAI/litellm/issues/10083, and at
+    https://community.openai.com/t/error-for-messages-assistant-tool-calls-id-object/626732.
     """
     made: set[str] = set()
     waiting: list[str] = []
@@ -178,7 +178,10 @@ def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
         if message.get("role") == "tool":
             call_id = string(message.get("tool_call_id"))
             if call_id not in made:
-                raise ValueError(f"A tool message answers the call `{call_id}`, which was not made just before it.")
+                raise Refused(
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
+                    "'tool_calls'."
+                )
             waiting = [each for each in waiting if each != call_id]
             continue
         _check_none_waits(waiting)
@@ -189,7 +192,10 @@ def _check_calls_are_answered(messages: Sequence[Mapping[str, Any]]) -> None:
 
 def _check_none_waits(waiting: Sequence[str]) -> None:
     if waiting:
-        raise ValueError(f"The tool call `{waiting[0]}` is not followed by a tool message that answers it.")
+        raise Refused(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+            f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(waiting)}"
+        )
 
 
 def _content(reply: Reply) -> str | None:

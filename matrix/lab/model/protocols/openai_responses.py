@@ -12,6 +12,7 @@ from matrix.lab.model.protocols.base import (
     Ended,
     ModelRequest,
     OfferedTool,
+    Refused,
     Reply,
     ReplyCall,
     ShownResult,
@@ -44,7 +45,7 @@ _USAGE: Mapping[str, Any] = {
 
 _ECHOED = (
     *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "previous_response_id", "reasoning"),
-    *("store", "temperature", "text", "tool_choice", "top_p", "truncation"),
+    *("temperature", "text", "tool_choice", "top_p", "truncation"),
 )
 """What a response repeats of its request."""
 
@@ -146,21 +147,21 @@ def _shown(item: Mapping[str, Any]) -> ShownResult:
 
 
 def _check_calls_are_answered(body: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what the API refuses.
+    """Refuse what the API refuses, in its words; the call may also be in the stored conversation that goes on.
 
-    "No tool output found for function call …", and "No tool call found for function call output with call_id
-    …"; the call may also be in the stored conversation that the request continues.
+    Reported in https://github.com/symgraph/GhidrAssist/issues/78 and
+    https://github.com/continuedev/continue/issues/10092.
     """
     made = [string(each.get("call_id")) for each in given if each.get("type") == "function_call"]
     answered = [string(each.get("call_id")) for each in given if each.get("type") == "function_call_output"]
     for call_id in made:
         if call_id not in answered:
-            raise ValueError(f"No tool output was found for the function call `{call_id}`.")
+            raise Refused(f"No tool output found for function call {call_id}.", param="input")
     if body.get("previous_response_id") or body.get("conversation"):
         return
     for call_id in answered:
         if call_id and call_id not in made:
-            raise ValueError(f"No tool call was found for the function call output `{call_id}`.")
+            raise Refused(f"No tool call found for function call output with call_id {call_id}.", param="input")
 
 
 def _output_items(request: ModelRequest, reply: Reply, response_id: str) -> list[dict[str, Any]]:
@@ -221,7 +222,6 @@ def _response(
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None},
-        "store": True,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": "auto",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from tests.lab.model.published import problems
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,6 +39,7 @@ class Provider:
                 if isinstance(reply, int)
                 else self.protocol.render(parsed, reply, response_id=f"r{len(self.requests)}")
             )
+        assert problems(path, request.content, answer, self.protocol) == []
         return httpx2.Response(answer.status, headers={"content-type": answer.content_type}, content=answer.body)
 
     def client(self) -> httpx2.AsyncClient:

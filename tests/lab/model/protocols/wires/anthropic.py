@@ -50,13 +50,19 @@ class MessagesWire(Wire):
         Refusal({**ASKED, "messages": []}, "The request's `messages` is no list with anything in it."),
         Refusal(
             {**ASKED, "messages": [use("a", "b"), result("a")]},
-            "The tool use `b` has no tool result in the next message.",
+            "messages.0: `tool_use` ids were found without `tool_result` blocks immediately after: b. "
+            "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
         ),
         Refusal(
             {**ASKED, "messages": [use("a"), {"role": "user", "content": "x"}, use("b"), result("a", "b")]},
-            "The tool use `a` has no tool result in the next message.",
+            "messages.0: `tool_use` ids were found without `tool_result` blocks immediately after: a. "
+            "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
         ),
-        Refusal({**ASKED, "messages": [result("z")]}, "A tool result answers `z`, which was not made just before it."),
+        Refusal(
+            {**ASKED, "messages": [result("z")]},
+            "messages.0.content.0: unexpected `tool_use_id` found in `tool_result` blocks: z. Each `tool_result` block "
+            "must have a corresponding `tool_use` block in the previous message.",
+        ),
         Refusal({**ASKED, "tools": [{"name": "f"}]}, "The tool `f` has no `input_schema`."),
     )
     listed = ("scripted", "claude-test")

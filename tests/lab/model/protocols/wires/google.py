@@ -22,6 +22,10 @@ CONFIG = types.GenerateContentConfig(
         types.Tool(function_declarations=[types.FunctionDeclaration(**FUNCTION, parameters_json_schema=dict(SCHEMA))])
     ],
 )
+UNEQUAL = (
+    "Please ensure that the number of function response parts is equal to the number of function call parts "
+    "of the function call turn."
+)
 
 
 def sdk(http: httpx2.AsyncClient) -> genai.Client:
@@ -54,15 +58,15 @@ class GenerateWire(Wire):
         Refusal({}, "The request's `contents` is no list with anything in it."),
         Refusal(
             conversation([{"name": "f"}, {"name": "g"}], [{"name": "f"}]),
-            "A turn with 2 function calls is followed by 1 function responses.",
+            UNEQUAL,
         ),
         Refusal(
             {"contents": conversation([{"name": "f"}], [])["contents"][:2]},
-            "A turn with 1 function calls is followed by 0 function responses.",
+            UNEQUAL,
         ),
         Refusal(
             {"contents": conversation([], [{"name": "f"}])["contents"][2:]},
-            "A turn with 0 function calls is followed by 1 function responses.",
+            UNEQUAL,
         ),
     )
     listed = ("models/scripted", "models/gemini-test")

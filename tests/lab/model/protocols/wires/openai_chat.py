@@ -17,6 +17,10 @@ from tests.lab.model.protocols.wires.base import BRIEF, FUNCTION, SCHEMA, URL, F
 TOOL: dict[str, Any] = {"type": "function", "function": {**FUNCTION, "parameters": SCHEMA}}
 MESSAGES: list[Any] = [{"role": "system", "content": BRIEF}, {"role": "user", "content": "hi"}]
 CALL = {"role": "assistant", "tool_calls": [{"id": "a"}, {"id": "b"}]}
+UNANSWERED = (
+    "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+    "The following tool_call_ids did not have response messages: "
+)
 FAULTS = (Fault(429, openai.RateLimitError, "requests"), Fault(500, openai.InternalServerError, "server_error"))
 
 
@@ -39,15 +43,16 @@ class ChatWire(Wire):
         Refusal({"model": "m"}, "The request's `messages` is no list with anything in it."),
         Refusal(
             {"model": "m", "messages": [CALL, {"role": "tool", "tool_call_id": "a"}]},
-            "The tool call `b` is not followed by a tool message that answers it.",
+            UNANSWERED + "b",
         ),
         Refusal(
             {"model": "m", "messages": [CALL, {"role": "user", "content": "x"}]},
-            "The tool call `a` is not followed by a tool message that answers it.",
+            UNANSWERED + "a, b",
         ),
         Refusal(
             {"model": "m", "messages": [{"role": "tool", "tool_call_id": "z"}]},
-            "A tool message answers the call `z`, which was not made just before it.",
+            "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
+            "'tool_calls'.",
         ),
         Refusal(
             {"model": "m", "messages": [{"role": "user"}], "tools": [{"type": "function", "function": {"x": 1}}]},

@@ -30,8 +30,8 @@ class ResponsesWire(Wire):
     faults = FAULTS
     refused = (
         Refusal({"input": "x"}, "The request has no `model`."),
-        Refusal({"model": "m", "input": [CALL]}, "No tool output was found for the function call `a`."),
-        Refusal({"model": "m", "input": [OUTPUT]}, "No tool call was found for the function call output `a`."),
+        Refusal({"model": "m", "input": [CALL]}, "No tool output found for function call a."),
+        Refusal({"model": "m", "input": [OUTPUT]}, "No tool call found for function call output with call_id a."),
     )
 
     def agent(self, http: httpx2.AsyncClient, model: str) -> Agent[None, str]:
