@@ -26,11 +26,24 @@ def test_the_agent_that_saboteurs_derive_from_passes_everything(transport: str) 
     assert red(ran(plan)) == {}
 
 
-@pytest.mark.parametrize(
+EVERY_SABOTEUR = pytest.mark.parametrize(
     ("capability", "saboteur"), ALL, ids=[f"{capability}-{saboteur.vice.__name__}" for capability, saboteur in ALL]
 )
+
+
+@EVERY_SABOTEUR
 def test_a_capability_turns_red_on_its_saboteur_and_no_unrelated_one_does(capability: str, saboteur: Saboteur) -> None:
-    proof = prove(capability, saboteur)
+    _prove(capability, saboteur, whole=False)
+
+
+@pytest.mark.soak
+@EVERY_SABOTEUR
+def test_no_unrelated_capability_at_all_turns_red_on_a_saboteur(capability: str, saboteur: Saboteur) -> None:
+    _prove(capability, saboteur, whole=True)
+
+
+def _prove(capability: str, saboteur: Saboteur, *, whole: bool) -> None:
+    proof = prove(capability, saboteur, whole=whole)
     if proof.lacking is not None:
         pytest.skip(proof.lacking)
     assert proof.problems == ()

@@ -94,7 +94,18 @@ SABOTEURS: Mapping[str, Saboteur] = {
             }
         ),
     ),
-    "invoke.optional-args": Saboteur(SendsNullForWhatIsOmitted, "added arguments"),
+    "invoke.optional-args": Saboteur(
+        SendsNullForWhatIsOmitted,
+        "added arguments",
+        related=frozenset(
+            {
+                # Their calls omit something too, and have to arrive as they are.
+                "invoke.nested-args",
+                "invoke.number-fidelity",
+                "schema.constraints",
+            }
+        ),
+    ),
     "invoke.null-args": Saboteur(
         TakesNullForAbsence,
         "`note` is missing",

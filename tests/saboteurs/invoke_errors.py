@@ -59,7 +59,17 @@ def _is_answer(problem: MCPError) -> bool:
 
 SABOTEURS: Mapping[str, Saboteur] = {
     "invoke.tool-error": Saboteur(SwallowsErrors, "not shown the tool's error message"),
-    "invoke.protocol-error": Saboteur(EndsOnAProtocolError, "the run ended with MCPError"),
+    "invoke.protocol-error": Saboteur(
+        EndsOnAProtocolError,
+        "the run ended with MCPError",
+        related=frozenset(
+            {
+                # The SDK raises the same error for a connection that broke, and for a refusal by HTTP.
+                "invoke.server-death",
+                "transport.http-error",
+            }
+        ),
+    ),
     "invoke.unknown-tool": Saboteur(TrustsTheModelsNames, "the run ended with KeyError"),
     "invoke.timeout": Saboteur(NeverGivesUp, "had not answered silent", deadline=40),
     "invoke.server-death": Saboteur(SaysNothingOfADeadServer, "the model was told of the server's death only"),

@@ -130,7 +130,7 @@ SABOTEURS: Mapping[str, Saboteur] = {
     "lifecycle.honest-capabilities": Saboteur(PromisesSampling, "sampling (error"),
     "lifecycle.ping": Saboteur(AnswersNoPing, "did not answer a ping"),
     "lifecycle.tools-only": Saboteur(PingsBeforeItListsTools, "ping was answered"),
-    "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran"),
+    "lifecycle.shutdown": Saboteur(LeavesTheServerRunning, "still ran", transports=("stdio",)),
 }
 FURTHER: Sequence[tuple[str, Saboteur]] = (
     (

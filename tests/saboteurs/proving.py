@@ -33,12 +33,15 @@ def proofs(capabilities: Sequence[str] = ()) -> tuple[tuple[str, Saboteur], ...]
     return tuple(sorted(wanted, key=lambda pair: pair[0]))
 
 
-def prove(capability: str, saboteur: Saboteur) -> Proof:
-    """Put the question of a capability to the control and to a saboteur, and every other one to the saboteur."""
+def prove(capability: str, saboteur: Saboteur, *, whole: bool = True) -> Proof:
+    """Put the question of a capability to the control and to a saboteur, and every other one to the saboteur.
+
+    Of the others only a sample is asked where it is not to be the whole.
+    """
     vice = saboteur.vice.__name__
     if CAPABILITIES[capability].real and (reason := _install()) is not None:
         return Proof(capability, vice, "", lacking=reason)
-    outcomes = ran(sabotaged(capability, saboteur))
+    outcomes = ran(sabotaged(capability, saboteur, whole=whole))
     asked = [each for each in outcomes if each.cell.capability == capability]
     of_control = [each for each in asked if each.cell.agent == CONTROL.name]
     problems = ["the control was not asked"] if not of_control else []

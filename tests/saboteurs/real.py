@@ -57,17 +57,32 @@ SABOTEURS: Mapping[str, Saboteur] = {
         "tools were not offered",
         related=frozenset(
             {
-                "discovery.pagination",  # its server has twelve
+                # Their servers have more.
+                "discovery.deferred-reachable",
+                "discovery.pagination",
+                "invoke.empty-result",
             }
         ),
     ),
-    "real.schema": Saboteur(DropsRequired, "no longer requires"),
+    "real.schema": Saboteur(
+        DropsRequired,
+        "no longer requires",
+        related=frozenset(
+            {
+                # They compare whole schemas.
+                "schema.constraints",
+                "schema.odd-shapes",
+            }
+        ),
+    ),
     "real.invocation": Saboteur(
         CutsResults,
         "which does not hold",
         related=frozenset(
             {
-                "invoke.unicode",  # its text is longer
+                # Their texts are longer.
+                "invoke.mixed-content",
+                "invoke.unicode",
             }
         ),
     ),
@@ -82,6 +97,10 @@ SABOTEURS: Mapping[str, Saboteur] = {
                 "concurrency.shared-server",
                 "concurrency.cross-task-close",
                 "concurrency.pool",
+                # It asks in several runs as well.
+                "transport.http-error",
+                # Its patience is shorter than this server's start.
+                "transport.slow-start",
             }
         ),
     ),

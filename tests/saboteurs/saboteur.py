@@ -18,15 +18,16 @@ class Saboteur:
     """A broken agent, and what may be seen of its vice.
 
     `because` is what the reason of a red cell has to say. `related` are capabilities that may turn red too.
-    `revisions` narrows where the vice shows, all by default. `deadline` (seconds) replaces the capability's, where
-    the vice is to hang. `transport` is the one on which everything else is asked. `rows` is how many of it are
-    registered: it takes two to mix up two agents.
+    `revisions` and `transports` narrow where the vice shows, all by default. `deadline` (seconds) replaces the
+    capability's, where the vice is to hang. `transport` is the one on which everything else is asked. `rows` is how
+    many of it are registered: it takes two to mix up two agents.
     """
 
     vice: type[Honest]
     because: str
     related: frozenset[str] = frozenset()
     revisions: tuple[str, ...] = ()
+    transports: tuple[str, ...] = ()
     deadline: float | None = None
     transport: str = "http"
     rows: int = 1
@@ -42,7 +43,8 @@ class Saboteur:
 
     def shows_in(self, cell: Cell) -> bool:
         """Whether the vice has to show in this cell of its capability."""
-        return not self.revisions or cell.revision in self.revisions
+        spoken = not self.revisions or cell.revision in self.revisions
+        return spoken and (not self.transports or cell.transport in self.transports)
 
     def shortened(self, capability: Capability) -> float:
         """Return the deadline of its capability."""
