@@ -172,9 +172,9 @@ def _refuse(unknown: bool, transport: str) -> None:
 
 
 SABOTEURS: Mapping[str, Saboteur] = {
-    "transport.stdio": Saboteur(StartsNoProcess, "never connected"),
-    "transport.http": Saboteur(SpeaksNoHttp, "never connected", transport="stdio"),
-    "transport.sse": Saboteur(SpeaksNoSse, "was not offered"),
+    "transport.stdio": Saboteur(StartsNoProcess, "connected to none"),
+    "transport.http": Saboteur(SpeaksNoHttp, "connected to none", transport="stdio"),
+    "transport.sse": Saboteur(SpeaksNoSse, "connected to none"),
     "transport.env": Saboteur(HandsOnItsWholeEnvironment, "was handed MATRIX_HOST_TOKEN"),
     "transport.slow-start": Saboteur(GivesUpOnASlowServer, "the model was not offered its tools"),
     "transport.http-error": Saboteur(EndsWithAnHttpError, "answered 401 ended the run"),
