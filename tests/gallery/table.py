@@ -1,0 +1,78 @@
+"""The table of the gallery: each agent, by kind, with what is unusual about it and what it is asked beyond the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.gallery.exhibit import Exhibit
+
+ONE_AT_A_TIME = dict.fromkeys(
+    (
+        "concurrency.one-failure",
+        "concurrency.order",
+        "concurrency.parallel-calls",
+        "concurrency.parallel-servers",
+    ),
+    "the agent asks its model for one call at a time",
+)
+TOGETHER = ("concurrency.parallel-calls", "concurrency.one-failure")
+WHATEVER_IS_CALLED = ("discovery.name-collision", "schema.provider-rules", *TOGETHER, "concurrency.parallel-servers")
+
+GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
+    "forms": (
+        Exhibit("forms:blocking", "A function that is not async, with an event loop of its own.", TOGETHER),
+        Exhibit("forms:awaitable", "A function that is not async and returns a coroutine."),
+        Exhibit("forms:stream", "An async generator of the letters of its answer."),
+        Exhibit("forms:pieces", "A generator of texts."),
+        Exhibit("forms:result", "An object with the answer in its text `output`."),
+        Exhibit("forms:with_history", "An answer with a history.", ("lifecycle.honest-capabilities",)),
+        Exhibit("forms:partial", "A `functools.partial`."),
+        Exhibit("forms:options", "A function of a task and of more, all with defaults."),
+        Exhibit("forms:decorated", "A decorated function, whose parameter is not called task."),
+        Exhibit("forms:app", "An object with `__call__`, made by its module."),
+        Exhibit("forms:app.chat", "A method of an object of the module."),
+        Exhibit("forms:App", "A class, made anew for each instance."),
+        Exhibit("forms:Closed", "A class with `close()`, which works no more afterwards."),
+        Exhibit("forms:reopening", "An object of the module with `aclose()`, which opens again."),
+        Exhibit("forms:create_agent", "A factory with an optional config."),
+        Exhibit("forms:create_later", "An async factory."),
+        Exhibit("forms:create_wired", "A factory of a callable, which is handed the servers."),
+        Exhibit(
+            "forms:prompted",
+            "A function of a text, which is told so.",
+            refused="tests.gallery.forms:prompted takes a text (prompt: str); the callable is given a task, its text is "
+            "task.prompt",
+        ),
+        Exhibit(
+            "forms:holder",
+            "An object that holds its agent, which is told where that is.",
+            refused="tests.gallery.forms:holder is of type SimpleNamespace, neither a pydantic_ai.Agent nor a callable; "
+            "name the agent inside of it, tests.gallery.forms:holder.agent",
+        ),
+    ),
+    "chat options": (
+        Exhibit("chat_options:Optioned.answer", "Sets every option of a request, `max_completion_tokens` and `stop` too."),
+        Exhibit("chat_options:SeveralChoices.answer", "Asks for two choices and takes the second.", TOGETHER),
+        Exhibit("chat_options:Planner.answer", "Asks for a plan under `tool_choice: none` first.", WHATEVER_IS_CALLED),
+        Exhibit("chat_options:PlansByTool.answer", "Forces a tool of its own in the first turn.", WHATEVER_IS_CALLED),
+        Exhibit("chat_options:Serial.answer", "Wants one call a turn, and relies on it.", unsupported=ONE_AT_A_TIME),
+        Exhibit("chat_options:Structured.answer", "Reads its answer as JSON of a schema.", WHATEVER_IS_CALLED),
+        Exhibit("chat_options:Finishing.answer", "Demands a call in every turn; a tool of its own ends it.", WHATEVER_IS_CALLED),
+        Exhibit("chat_options:FirstTurnForced.answer", "Demands a call in the first turn only.", TOGETHER),
+        Exhibit("chat_options:AnswersInATurnOfItsOwn.answer", "Has its answer written again, as JSON, without tools."),
+        Exhibit("chat_options:Functions.answer", "Speaks of `functions` and `function_call`, as before there were tools."),
+    ),
+    "side calls": (
+        Exhibit("side_calls:Embedding.answer", "Ranks its tools by embeddings of the same provider.", WHATEVER_IS_CALLED),
+        Exhibit("side_calls:Moderated.answer", "Has the prompt moderated first."),
+        Exhibit("side_calls:ChoosesItsModel.answer", "Asks which models there are."),
+        Exhibit("side_calls:Titled.answer", "Asks for a title while it runs."),
+        Exhibit("side_calls:Summarised.answer", "Has its answer summarised."),
+        Exhibit("side_calls:Guarded.answer", "Has a guard say in JSON whether the request is harmful."),
+        Exhibit("side_calls:GuardedByAWord.answer", "Has a guard say SAFE or UNSAFE."),
+        Exhibit("side_calls:GuardedByAnEnum.answer", "Has a guard choose whether to block."),
+        Exhibit("side_calls:Routed.answer", "Has a router choose its way."),
+        Exhibit("side_calls:Judged.answer", "Has its answer judged, and begins again where it does not pass."),
+        Exhibit("side_calls:RewritesTheQuestion.answer", "Has the question rewritten before it begins."),
+    ),
+}
