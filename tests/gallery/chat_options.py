@@ -59,8 +59,16 @@ class Constrained(Honest):
 
 class Optioned(Constrained):
     more: ClassVar[Mapping[str, Any]] = {
-        **{"max_completion_tokens": 4000, "stop": ["\n\nObservation:"], "seed": 7, "temperature": 0, "top_p": 1},
-        **{"user": "u-1", "metadata": {"run": "1"}, "store": False, "reasoning_effort": "low", "service_tier": "auto"},
+        "max_completion_tokens": 4000,
+        "stop": ["\n\nObservation:"],
+        "seed": 7,
+        "temperature": 0,
+        "top_p": 1,
+        "user": "u-1",
+        "metadata": {"run": "1"},
+        "store": False,
+        "reasoning_effort": "low",
+        "service_tier": "auto",
     }
 
 

@@ -44,7 +44,7 @@ async def _greeting(greeting: str, task: Any) -> str:
 partial = functools.partial(_greeting, "Hello.")
 
 
-async def options(task: Any, verbose: bool = False, *, retries: int = 2, **more: Any) -> str:  # noqa: FBT001, FBT002
+async def options(task: Any, verbose: bool = False, *, retries: int = 2, **more: Any) -> str:
     return await Honest.answer(task)
 
 

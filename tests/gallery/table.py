@@ -18,6 +18,17 @@ ONE_AT_A_TIME = dict.fromkeys(
 TOGETHER = ("concurrency.parallel-calls", "concurrency.one-failure")
 WHATEVER_IS_CALLED = ("discovery.name-collision", "schema.provider-rules", *TOGETHER, "concurrency.parallel-servers")
 
+FOUND = ("discovery.name-collision", "discovery.pagination", "schema.provider-rules")
+SCHEMAS = (
+    "schema.constraints",
+    "schema.enum-items",
+    "schema.nullable-unions",
+    "schema.odd-shapes",
+    "schema.refs",
+    "real.schema",
+)
+RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
+
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
     "forms": (
         Exhibit("forms:blocking", "A function that is not async, with an event loop of its own.", TOGETHER),
@@ -51,19 +62,29 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         ),
     ),
     "chat options": (
-        Exhibit("chat_options:Optioned.answer", "Sets every option of a request, `max_completion_tokens` and `stop` too."),
+        Exhibit(
+            "chat_options:Optioned.answer", "Sets every option of a request, `max_completion_tokens` and `stop` too."
+        ),
         Exhibit("chat_options:SeveralChoices.answer", "Asks for two choices and takes the second.", TOGETHER),
         Exhibit("chat_options:Planner.answer", "Asks for a plan under `tool_choice: none` first.", WHATEVER_IS_CALLED),
         Exhibit("chat_options:PlansByTool.answer", "Forces a tool of its own in the first turn.", WHATEVER_IS_CALLED),
         Exhibit("chat_options:Serial.answer", "Wants one call a turn, and relies on it.", unsupported=ONE_AT_A_TIME),
         Exhibit("chat_options:Structured.answer", "Reads its answer as JSON of a schema.", WHATEVER_IS_CALLED),
-        Exhibit("chat_options:Finishing.answer", "Demands a call in every turn; a tool of its own ends it.", WHATEVER_IS_CALLED),
+        Exhibit(
+            "chat_options:Finishing.answer",
+            "Demands a call in every turn; a tool of its own ends it.",
+            WHATEVER_IS_CALLED,
+        ),
         Exhibit("chat_options:FirstTurnForced.answer", "Demands a call in the first turn only.", TOGETHER),
         Exhibit("chat_options:AnswersInATurnOfItsOwn.answer", "Has its answer written again, as JSON, without tools."),
-        Exhibit("chat_options:Functions.answer", "Speaks of `functions` and `function_call`, as before there were tools."),
+        Exhibit(
+            "chat_options:Functions.answer", "Speaks of `functions` and `function_call`, as before there were tools."
+        ),
     ),
     "side calls": (
-        Exhibit("side_calls:Embedding.answer", "Ranks its tools by embeddings of the same provider.", WHATEVER_IS_CALLED),
+        Exhibit(
+            "side_calls:Embedding.answer", "Ranks its tools by embeddings of the same provider.", WHATEVER_IS_CALLED
+        ),
         Exhibit("side_calls:Moderated.answer", "Has the prompt moderated first."),
         Exhibit("side_calls:ChoosesItsModel.answer", "Asks which models there are."),
         Exhibit("side_calls:Titled.answer", "Asks for a title while it runs."),
@@ -74,5 +95,87 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit("side_calls:Routed.answer", "Has a router choose its way."),
         Exhibit("side_calls:Judged.answer", "Has its answer judged, and begins again where it does not pass."),
         Exhibit("side_calls:RewritesTheQuestion.answer", "Has the question rewritten before it begins."),
+    ),
+    "OpenAI's SDK": (
+        Exhibit("openai_sdk:Chat.answer", "On chat completions by the SDK.", (*TOGETHER, "agent.model-errors")),
+        Exhibit(
+            "openai_sdk:ChatStreamed.answer", "Streams, with the usage in the last chunk.", ("agent.model-errors",)
+        ),
+        Exhibit("openai_sdk:ChatRaw.answer", "Reads the head of each response before it parses it."),
+        Exhibit("openai_sdk:ChatInAThread.answer", "Asks its model by a synchronous client in a thread.", TOGETHER),
+        Exhibit(
+            "openai_sdk:Responses.answer",
+            "On responses, with the whole conversation each time.",
+            TOGETHER,
+            row=RESPONSES,
+        ),
+        Exhibit(
+            "openai_sdk:ResponsesStored.answer",
+            "Sends what is new, after `previous_response_id`.",
+            TOGETHER,
+            row=RESPONSES,
+        ),
+        Exhibit("openai_sdk:ResponsesReasoned.answer", "Wants its reasoning encrypted.", row=RESPONSES),
+        Exhibit("openai_sdk:ResponsesStreamed.answer", "Streams responses.", row=RESPONSES),
+        Exhibit("openai_sdk:ResponsesInBlocks.answer", "Shows each result as a list of blocks.", row=RESPONSES),
+    ),
+    "other SDKs": (
+        Exhibit("anthropic_sdk:Messages.answer", "On messages, with failures marked.", TOGETHER, row=MESSAGES),
+        Exhibit("anthropic_sdk:MessagesStreamed.answer", "Streams messages.", row=MESSAGES),
+        Exhibit(
+            "anthropic_sdk:MessagesCached.answer", "Caches system, tools and results, which are blocks.", row=MESSAGES
+        ),
+        Exhibit("anthropic_sdk:MessagesThinking.answer", "Has its model think.", row=MESSAGES),
+        Exhibit("anthropic_sdk:MessagesCounted.answer", "Counts the tokens of each request first.", row=MESSAGES),
+        Exhibit(
+            "anthropic_sdk:MessagesOneByOne.answer",
+            "Disables parallel tool use, and relies on it.",
+            unsupported=ONE_AT_A_TIME,
+            row=MESSAGES,
+        ),
+        Exhibit(
+            "anthropic_sdk:MessagesFinishing.answer",
+            "Demands a call in every message; one of its own ends it.",
+            row=MESSAGES,
+        ),
+        Exhibit(
+            "anthropic_sdk:MessagesInAThread.answer",
+            "Asks by Anthropic's synchronous client in a thread.",
+            row=MESSAGES,
+        ),
+        Exhibit("anthropic_sdk:MessagesHosted.answer", "Offers a web search of its provider beside.", row=MESSAGES),
+        Exhibit("google_sdk:Gemini.answer", "On Gemini, with schemas as JSON Schema.", TOGETHER, row=GOOGLE),
+        Exhibit("google_sdk:GeminiStreamed.answer", "Streams from Gemini.", row=GOOGLE),
+        Exhibit("google_sdk:GeminiOptioned.answer", "Sets a tool mode, safety settings and no thinking.", row=GOOGLE),
+        Exhibit("google_sdk:GeminiCounted.answer", "Counts Gemini's tokens first.", row=GOOGLE),
+        Exhibit("google_sdk:GeminiTyped.answer", "Has its answer typed by a `response_schema`.", row=GOOGLE),
+    ),
+    "names and schemas": (
+        Exhibit("naming:Prefixed.answer", "Names a tool `mcp__SERVER__TOOL`.", FOUND),
+        Exhibit("naming:Camel.answer", "Names tools in camel case.", FOUND),
+        Exhibit("naming:Upper.answer", "Names tools in capitals.", FOUND),
+        Exhibit("naming:Bare.answer", "Puts the server into a name only where it has to.", FOUND),
+        Exhibit("naming:Suffixed.answer", "Puts the server behind the tool's name.", FOUND),
+        Exhibit("naming:Hashed.answer", "Names tools by a hash.", (*FOUND, "real.invocation", "real.schema")),
+        Exhibit("naming:Numbered.answer", "Numbers its tools.", (*FOUND, "real.invocation", "real.schema")),
+        Exhibit("naming:Truncated.answer", "Cuts names to 20 characters, with a hash.", (*FOUND, "real.invocation")),
+        Exhibit(
+            "naming:Augmented.answer",
+            "Puts words before and after each description.",
+            (*FOUND, "discovery.description"),
+        ),
+        Exhibit("naming:Shortened.answer", "Keeps 20 characters of a description.", (*FOUND, "real.invocation")),
+        Exhibit("naming:OneLine.answer", "Keeps the first sentence of a description.", FOUND),
+        Exhibit("naming:Untold.answer", "Keeps no descriptions at all.", FOUND),
+        Exhibit("naming:Explained.answer", "Tells each schema in the description too.", FOUND),
+        Exhibit("naming:Titled.answer", "Gives titles to schemas and properties.", SCHEMAS),
+        Exhibit("naming:Closed.answer", "Closes objects that do not say whether they are open.", SCHEMAS),
+        Exhibit("naming:Inlined.answer", "Puts definitions where they are referred to.", SCHEMAS),
+        Exhibit(
+            "naming:Strict.answer",
+            "Requires every argument, and leaves out what is null.",
+            (*SCHEMAS, "invoke.optional-args"),
+        ),
+        Exhibit("naming:ManyOwn.answer", "Has 64 tools of its own, some with names like those of a server.", FOUND),
     ),
 }

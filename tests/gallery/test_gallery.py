@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from matrix.model import STATEFUL, Cell, Verdict
+from matrix.model import Cell, Verdict
 from matrix.outcome import Blame, Outcome
 from tests.gallery.exhibit import Exhibit
 from tests.gallery.table import GALLERY
-from tests.saboteurs.running import CAPABILITIES, REPOSITORY, is_the_one, planned, ran, red
+from tests.saboteurs.running import CAPABILITIES, REAL_SERVER, REPOSITORY, is_the_one, planned, ran, red
 
 ALL = [each for exhibits in GALLERY.values() for each in exhibits]
 
@@ -21,9 +21,12 @@ def outcomes(exhibits: Sequence[Exhibit], asked: Collection[str] | None = None) 
 
     def wanted(cell: Cell) -> bool:
         exhibit = by_name.get(cell.agent)
-        if exhibit is None or cell.capability not in (asked or exhibit.questions) or cell.revision != STATEFUL:
+        capability = CAPABILITIES[cell.capability]
+        if exhibit is None or cell.capability not in (asked or exhibit.questions):
             return False
-        return any(is_the_one(cell, CAPABILITIES[cell.capability], each) for each in exhibit.transports)
+        if capability.real:
+            return cell.server == REAL_SERVER
+        return any(is_the_one(cell, capability, each) for each in exhibit.transports)
 
     agents = [each.agent(REPOSITORY) for each in exhibits]
     capabilities = [CAPABILITIES[each] for each in sorted({each for one in exhibits for each in one.questions})]

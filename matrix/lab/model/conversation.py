@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from matrix.lab.model.finding import find_tool, markers
+from matrix.lab.model.harmless import a_word
 from matrix.lab.model.heeding import ends_by_name, is_forced, made_up, must_call, one_to_call, playable, worded
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import (
@@ -150,7 +151,8 @@ class Conversation:
             # A request without tools where the script needs one: a side call (a title, a summary), or an agent
             # that has lost its tools. It does not use up a turn.
             self.hidden = self._reach.hidden(turn.calls[0], request) or self.hidden
-            return _Move(_said(request, _FAREWELL), note="offered no tools; the script waits")
+            text = a_word(f"{request.system} {request.user_text.replace(self.prompt, '')}")
+            return _Move(_said(request, say(text) if text else _FAREWELL), note="offered no tools; the script waits")
         if request.choice.calling is Calling.NONE:
             return _Move(_said(request, _FAREWELL), note="the agent lets its model call no tool; the script waits")
         ways: list[Way] = []
