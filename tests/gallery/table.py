@@ -27,6 +27,14 @@ SCHEMAS = (
     "schema.refs",
     "real.schema",
 )
+RUNS = (*TOGETHER, "concurrency.many-runs", "concurrency.no-cross-talk", "lifecycle.partial-failure")
+SERVERS = (
+    "concurrency.parallel-servers",
+    "concurrency.pool",
+    "concurrency.shared-server",
+    "concurrency.cross-task-close",
+)
+BOTH = ("http", "stdio")
 RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
 
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
@@ -177,5 +185,45 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
             (*SCHEMAS, "invoke.optional-args"),
         ),
         Exhibit("naming:ManyOwn.answer", "Has 64 tools of its own, some with names like those of a server.", FOUND),
+    ),
+    "running": (
+        Exhibit("running:in_a_thread", "Runs in a plain thread, in a loop of its own.", RUNS, transports=BOTH),
+        Exhibit("running:in_an_executor", "Runs in an executor that was made by its module.", RUNS),
+        Exhibit("running:Loop", "Runs in one loop, in a thread that is older than all runs.", RUNS),
+        Exhibit("running:Queue", "Runs in workers that take runs out of a queue.", RUNS),
+        Exhibit("running:Shielded.answer", "Runs in a task that is shielded.", RUNS),
+        Exhibit("running:Structured.answer", "Makes the calls of a turn in a task group of anyio's.", TOGETHER),
+        Exhibit(
+            "running:AsCompleted.answer",
+            "Takes results as they come, and shows them in the order of the calls.",
+            TOGETHER,
+        ),
+        Exhibit(
+            "running:OneByOne.answer", "Makes the calls of a turn one after the other.", ("concurrency.one-failure",)
+        ),
+        Exhibit("running:Locked.answer", "Makes calls under a lock of the run.", ("concurrency.one-failure",)),
+        Exhibit("running:Limited.answer", "Makes at most four calls at once in all its runs.", TOGETHER),
+        Exhibit("running:Beating.answer", "Has a task beside each run, cancelled at its end.", RUNS),
+        Exhibit("running:Racing.answer", "Asks its model something beside, and cancels that.", RUNS),
+        Exhibit("running:TriesAgain.answer", "Begins a run again where the connection failed."),
+        Exhibit("running:Daemon.answer", "Holds its connections in a task of their own.", RUNS, transports=BOTH),
+    ),
+    "connecting": (
+        Exhibit("connecting:ForEachCall.answer", "Connects again for each call.", RUNS, transports=BOTH),
+        Exhibit(
+            "connecting:ListsAndCallsApart.answer", "Lists in one session and calls in another.", RUNS, transports=BOTH
+        ),
+        Exhibit("connecting:AllAtOnce.answer", "Connects to all servers at once.", SERVERS, transports=BOTH),
+        Exhibit("connecting:Lister.answer", "Lists the tools before each turn.", RUNS),
+        Exhibit(
+            "connecting:Pool", "Keeps connections over its runs, until `aclose()`.", (*RUNS, *SERVERS), transports=BOTH
+        ),
+        Exhibit("connecting:Fast.answer", "Connects by fastmcp's client.", (*RUNS, *SERVERS), transports=BOTH),
+        Exhibit(
+            "connecting:Raw.answer",
+            "Speaks JSON-RPC without an SDK.",
+            (*RUNS, *SERVERS, "lifecycle.version"),
+            transports=BOTH,
+        ),
     ),
 }
