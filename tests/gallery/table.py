@@ -35,6 +35,9 @@ SERVERS = (
     "concurrency.cross-task-close",
 )
 BOTH = ("http", "stdio")
+BARE = {"native": None}
+NATIVE = ("discovery.native-tools-kept", "concurrency.parallel-calls")
+LIBRARY = ("discovery.name-collision", *TOGETHER)
 RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
 
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
@@ -225,5 +228,38 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
             (*RUNS, *SERVERS, "lifecycle.version"),
             transports=BOTH,
         ),
+    ),
+    "pydantic-ai": (
+        Exhibit("pydantic_agents:keyed", "Is made with its module, which needs a key.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:responses", "On responses.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:anthropic", "On Anthropic.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:google", "On Google.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:serial", "Sets `parallel_tool_calls` to false.", unsupported=ONE_AT_A_TIME, row=BARE),
+        Exhibit("pydantic_agents:native", "Has an output type, as the provider's own format.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:tool", "Has an output type, as a tool of another name.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:prompted", "Has two output types, told in its prompt.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:union", "Has a text or one of two types for output.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:anthropic_typed", "Has an output type on Anthropic.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:google_typed", "Has an output type on Google.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:by_function", "Has its text made into a list.", row=BARE),
+        Exhibit("pydantic_agents:validated", "Refuses its first output.", row=BARE),
+        Exhibit(
+            "pydantic_agents:with_deps",
+            "Uses deps in its instructions and tools, which its row makes.",
+            NATIVE,
+            row={"deps": "tests.gallery.pydantic_agents:make_deps"},
+        ),
+        Exhibit("pydantic_agents:create_with_deps", "Is returned together with its deps.", NATIVE),
+        Exhibit("pydantic_agents:create_fallback", "Has two models, through a gateway and a client of its own.", row=BARE),
+        Exhibit("pydantic_agents:create_wired", "Is handed the servers and prefixes their tools.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:create_renamed", "Is handed the servers and filters their tools.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:create_manager", "Has a tool that asks another agent.", NATIVE),
+        Exhibit("pydantic_agents:create_blocking_manager", "Has a tool that asks another agent in an executor.", NATIVE),
+        Exhibit("pydantic_agents:streamed", "Streams its run.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:stepped", "Steps through its run, and returns an `AgentRunResult`.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:pieces", "Yields what it streams.", row=BARE),
+        Exhibit("pydantic_agents:entered", "Enters its agent, and gives its history back.", row=BARE),
+        Exhibit("pydantic_agents:blocking", "Runs synchronously.", LIBRARY, row=BARE),
+        Exhibit("pydantic_agents:own_provider", "Takes its model from the task, in a loop of its own.", row=BARE),
     ),
 }
