@@ -105,7 +105,9 @@ async def create_with_deps() -> tuple[Agent[Deps, str], Deps]:
 
 
 def create_fallback() -> Agent[None, str]:
-    provider = OpenAIProvider(openai_client=AsyncOpenAI(api_key="mine", base_url="https://gateway.example/v1", max_retries=0))
+    provider = OpenAIProvider(
+        openai_client=AsyncOpenAI(api_key="mine", base_url="https://gateway.example/v1", max_retries=0)
+    )
     return Agent(FallbackModel(*(OpenAIChatModel(name, provider=provider) for name in ("first", "second"))))
 
 
@@ -120,7 +122,9 @@ def create_wired(mcp_servers: Mapping[str, Any]) -> Agent[None, str]:
 
 
 def create_renamed(mcp_servers: Mapping[str, Any]) -> Agent[None, str]:
-    toolsets = [each.filtered(lambda _, definition: not definition.name.startswith("secret")) for each in attached(mcp_servers)]
+    toolsets = [
+        each.filtered(lambda _, definition: not definition.name.startswith("secret")) for each in attached(mcp_servers)
+    ]
     return Agent(MODEL, toolsets=toolsets)
 
 

@@ -38,6 +38,7 @@ BOTH = ("http", "stdio")
 BARE = {"native": None}
 NATIVE = ("discovery.native-tools-kept", "concurrency.parallel-calls")
 LIBRARY = ("discovery.name-collision", *TOGETHER)
+BY_SEARCH: Mapping[str, str] = {}
 RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
 
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
@@ -250,16 +251,64 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
             row={"deps": "tests.gallery.pydantic_agents:make_deps"},
         ),
         Exhibit("pydantic_agents:create_with_deps", "Is returned together with its deps.", NATIVE),
-        Exhibit("pydantic_agents:create_fallback", "Has two models, through a gateway and a client of its own.", row=BARE),
+        Exhibit(
+            "pydantic_agents:create_fallback", "Has two models, through a gateway and a client of its own.", row=BARE
+        ),
         Exhibit("pydantic_agents:create_wired", "Is handed the servers and prefixes their tools.", LIBRARY, row=BARE),
         Exhibit("pydantic_agents:create_renamed", "Is handed the servers and filters their tools.", LIBRARY, row=BARE),
         Exhibit("pydantic_agents:create_manager", "Has a tool that asks another agent.", NATIVE),
-        Exhibit("pydantic_agents:create_blocking_manager", "Has a tool that asks another agent in an executor.", NATIVE),
+        Exhibit(
+            "pydantic_agents:create_blocking_manager", "Has a tool that asks another agent in an executor.", NATIVE
+        ),
         Exhibit("pydantic_agents:streamed", "Streams its run.", LIBRARY, row=BARE),
-        Exhibit("pydantic_agents:stepped", "Steps through its run, and returns an `AgentRunResult`.", LIBRARY, row=BARE),
+        Exhibit(
+            "pydantic_agents:stepped", "Steps through its run, and returns an `AgentRunResult`.", LIBRARY, row=BARE
+        ),
         Exhibit("pydantic_agents:pieces", "Yields what it streams.", row=BARE),
         Exhibit("pydantic_agents:entered", "Enters its agent, and gives its history back.", row=BARE),
         Exhibit("pydantic_agents:blocking", "Runs synchronously.", LIBRARY, row=BARE),
         Exhibit("pydantic_agents:own_provider", "Takes its model from the task, in a loop of its own.", row=BARE),
+    ),
+    "histories and results": (
+        Exhibit("histories:Instructed.answer", "Has instructions of a developer before, and a system text at the end."),
+        Exhibit("histories:AllInTheSystem.answer", "Tells the task in the system text."),
+        Exhibit("histories:WithHistory.answer", "Begins with a conversation that had calls of its own."),
+        Exhibit("histories:InBlocks.answer", "Sends every text as a list of blocks."),
+        Exhibit("histories:Renumbered.answer", "Gives the calls ids of its own.", TOGETHER),
+        Exhibit("histories:Compacted.answer", "Keeps the last turn, and a sentence on those before."),
+        Exhibit("histories:Cleared.answer", "Empties the results of all turns but the last."),
+        Exhibit("histories:Retold.answer", "Tells finished turns again as texts."),
+        Exhibit("histories:Observed.answer", "Shows results as observations in the user's texts.", TOGETHER),
+        Exhibit("histories:Nudged.answer", "Tells its model after each turn to go on."),
+        Exhibit("histories:Wrapped.answer", "Wraps results in JSON."),
+        Exhibit("histories:Headed.answer", "Puts a heading over each result."),
+        Exhibit("histories:Tagged.answer", "Puts tags around a result, and a warning after it."),
+        Exhibit("histories:Listed.answer", "Shows a result as a list of blocks, in JSON."),
+        Exhibit("histories:Timed.answer", "Says how long a result took and is."),
+        Exhibit("histories:FirstTurnBare.answer", "Lets its model think without tools in the first turn."),
+        Exhibit("histories:Continued.answer", "Asks its model after a text whether that was all."),
+    ),
+    "tools behind others": (
+        Exhibit(
+            "reaching:Searched.answer",
+            "Offers tools only once a search has found them.",
+            ("discovery.deferred-reachable",),
+            BY_SEARCH,
+        ),
+        Exhibit(
+            "reaching:LoadedByName.answer",
+            "Lists names, and loads tools by them.",
+            ("discovery.deferred-reachable",),
+            BY_SEARCH,
+        ),
+        Exhibit("reaching:Called.answer", "Has one tool that calls all others."),
+        Exhibit("reaching:CalledWithText.answer", "Has one tool that calls others with a text of JSON."),
+        Exhibit("reaching:OneToolAServer.answer", "Has one tool for each server, which takes an action."),
+        Exhibit("reaching:Delegated.answer", "Hands its task to a specialist.", TOGETHER),
+        Exhibit("reaching:HandedOver.answer", "Hands over, without an argument."),
+        Exhibit("reaching:OneAgentAServer.answer", "Has an agent for each server.", ("concurrency.parallel-servers",)),
+        Exhibit(
+            "reaching:InThePrompt.answer", "Tells of its tools in the prompt, and calls them by text.", unsupported={}
+        ),
     ),
 }
