@@ -14,9 +14,9 @@ from tests.saboteurs.honest import Honest
 TEXT = {"type": "string"}
 
 
-def declared(name: str, description: str, **properties: Any) -> Mapping[str, Any]:
+def declared(tool: str, told: str, /, **properties: Any) -> Mapping[str, Any]:
     schema = {"type": "object", "properties": properties, "required": [*properties]}
-    return {"name": name, "description": description, "parameters": schema}
+    return {"name": tool, "description": told, "parameters": schema}
 
 
 class Searched(Honest):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.gallery.exhibit import Exhibit
+from tests.gallery.exhibit import SAMPLE, Exhibit
 
 ONE_AT_A_TIME = dict.fromkeys(
     (
@@ -38,7 +38,28 @@ BOTH = ("http", "stdio")
 BARE = {"native": None}
 NATIVE = ("discovery.native-tools-kept", "concurrency.parallel-calls")
 LIBRARY = ("discovery.name-collision", *TOGETHER)
-BY_SEARCH: Mapping[str, str] = {}
+
+
+def by_search(tool: str) -> Mapping[str, str]:
+    """Return what is said of an agent whose tools are found by one of its own."""
+    told = f"the agent shows its tools by {tool}, as many as a search finds, and not all of them"
+    return {"discovery.list-tools": told}
+
+
+def by_caller(tool: str) -> Mapping[str, str]:
+    """Return what is said of an agent whose tools are called by one of its own."""
+    return {"discovery.list-tools": f"the agent's model calls every tool by {tool}, and is offered none of them itself"}
+
+
+def all_of(reason: str) -> Mapping[str, str]:
+    """Return the same for the whole sample."""
+    return dict.fromkeys(SAMPLE, reason)
+
+
+IN_TEXTS = "no native tool results: the model is told them in the user's texts"
+IN_THE_PROMPT = "no native tool calls: the tools stand in the system prompt"
+APART = "the calls of one turn are of tools that no one delegate of the agent has"
+FUNCTIONS = "the tools are `functions`, which OpenAI replaced by `tools`; only these are played"
 RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
 
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
@@ -90,7 +111,9 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit("chat_options:FirstTurnForced.answer", "Demands a call in the first turn only.", TOGETHER),
         Exhibit("chat_options:AnswersInATurnOfItsOwn.answer", "Has its answer written again, as JSON, without tools."),
         Exhibit(
-            "chat_options:Functions.answer", "Speaks of `functions` and `function_call`, as before there were tools."
+            "chat_options:Functions.answer",
+            "Speaks of `functions` and `function_call`, as before there were tools.",
+            unsupported=all_of(FUNCTIONS),
         ),
     ),
     "side calls": (
@@ -278,7 +301,11 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit("histories:Compacted.answer", "Keeps the last turn, and a sentence on those before."),
         Exhibit("histories:Cleared.answer", "Empties the results of all turns but the last."),
         Exhibit("histories:Retold.answer", "Tells finished turns again as texts."),
-        Exhibit("histories:Observed.answer", "Shows results as observations in the user's texts.", TOGETHER),
+        Exhibit(
+            "histories:Observed.answer",
+            "Shows results as observations in the user's texts.",
+            unsupported=all_of(IN_TEXTS),
+        ),
         Exhibit("histories:Nudged.answer", "Tells its model after each turn to go on."),
         Exhibit("histories:Wrapped.answer", "Wraps results in JSON."),
         Exhibit("histories:Headed.answer", "Puts a heading over each result."),
@@ -293,22 +320,36 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
             "reaching:Searched.answer",
             "Offers tools only once a search has found them.",
             ("discovery.deferred-reachable",),
-            BY_SEARCH,
+            by_search("search_tools"),
         ),
         Exhibit(
             "reaching:LoadedByName.answer",
             "Lists names, and loads tools by them.",
             ("discovery.deferred-reachable",),
-            BY_SEARCH,
+            by_search("list_available_tools"),
         ),
-        Exhibit("reaching:Called.answer", "Has one tool that calls all others."),
-        Exhibit("reaching:CalledWithText.answer", "Has one tool that calls others with a text of JSON."),
-        Exhibit("reaching:OneToolAServer.answer", "Has one tool for each server, which takes an action."),
+        Exhibit("reaching:Called.answer", "Has one tool that calls all others.", unsupported=by_caller("call_tool")),
+        Exhibit(
+            "reaching:CalledWithText.answer",
+            "Has one tool that calls others with a text of JSON.",
+            unsupported=by_caller("run_mcp_tool"),
+        ),
+        Exhibit(
+            "reaching:OneToolAServer.answer",
+            "Has one tool for each server, which takes an action.",
+            unsupported=by_caller("mcp_schemas"),
+        ),
         Exhibit("reaching:Delegated.answer", "Hands its task to a specialist.", TOGETHER),
         Exhibit("reaching:HandedOver.answer", "Hands over, without an argument."),
-        Exhibit("reaching:OneAgentAServer.answer", "Has an agent for each server.", ("concurrency.parallel-servers",)),
         Exhibit(
-            "reaching:InThePrompt.answer", "Tells of its tools in the prompt, and calls them by text.", unsupported={}
+            "reaching:OneAgentAServer.answer",
+            "Has an agent for each server.",
+            unsupported={"concurrency.parallel-servers": APART},
+        ),
+        Exhibit(
+            "reaching:InThePrompt.answer",
+            "Tells of its tools in the prompt, and calls them by text.",
+            unsupported=all_of(IN_THE_PROMPT),
         ),
     ),
 }

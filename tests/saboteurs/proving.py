@@ -36,7 +36,7 @@ def proofs(capabilities: Sequence[str] = ()) -> tuple[tuple[str, Saboteur], ...]
 def prove(capability: str, saboteur: Saboteur) -> Proof:
     """Put the question of a capability to the control and to a saboteur, and every other one to the saboteur."""
     vice = saboteur.vice.__name__
-    if CAPABILITIES[capability].real and (reason := _install()) is not None:
+    if CAPABILITIES[capability].real and (reason := install()) is not None:
         return Proof(capability, vice, "", lacking=reason)
     outcomes = ran(sabotaged(capability, saboteur))
     asked = [each for each in outcomes if each.cell.capability == capability]
@@ -73,7 +73,7 @@ def _verdicts(rows: Iterable[Outcome]) -> str:
     return "; ".join(f"{each.verdict.value}: {each.reason}" for each in rows)
 
 
-def _install() -> str | None:
+def install() -> str | None:
     """Install the real server that saboteurs meet; returns why it cannot be had, if it cannot."""
     server = REAL.pinned[REAL_SERVER]
     if reason := unavailable(server):

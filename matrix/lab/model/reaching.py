@@ -79,15 +79,18 @@ class Reach:
         if wanted.literal:
             return Way(wanted.tool, wanted.arguments)
         listed = self.trace.listed(wanted.server)
+        metas = [each for each in self._metas(request) if each.name not in listed]
+        by_action = self._by_action(wanted, metas)
+        if by_action is not None:
+            return by_action
         direct = find_tool(wanted, request.offered, listed)
         if direct is not None:
             return Way(direct, wanted.arguments)
         self._read(request, wanted)
-        metas = [each for each in self._metas(request) if each.name not in listed]
         tried = self._tried.setdefault(wanted.label, [])
         return (
             self._through_a_caller(wanted, metas, listed, tried)
-            or self._by_a_search(wanted, metas, tried)
+            or self._by_a_search(wanted, metas, listed, tried)
             or self._by_a_delegate(wanted, metas, tried)
             or self._out_of_reach(wanted, request, tried)
         )
@@ -117,12 +120,23 @@ class Reach:
             return None  # what a search does not show is not called
         return Way(caller.name, caller.call(name or wanted.tool, self._server(wanted), wanted.arguments))
 
-    def _by_a_search(self, wanted: Call, metas: Sequence[MetaTool], tried: list[str]) -> Detour | None:
+    def _by_action(self, wanted: Call, metas: Sequence[MetaTool]) -> Way | None:
+        """Call by way of a tool that names this one among its actions: that of the right server, where there are more."""
+        callers = [each for each in metas if wanted.tool in each.actions]
+        server = squeezed(wanted.server or "")
+        of_server = [each for each in callers if server and server in squeezed(each.name)]
+        caller = next(iter([*of_server, *callers]), None)
+        if caller is None:
+            return None
+        return Way(caller.name, caller.call(wanted.tool, wanted.server, wanted.arguments))
+
+    def _by_a_search(self, wanted: Call, metas: Sequence[MetaTool], listed: Listed, tried: list[str]) -> Detour | None:
+        name_shown = find_tool(wanted, tuple(self.shown.values()), listed)
         searches = [(each.looks, each.name, each) for each in metas if each.looks is not None]
         for _, name, search in sorted(searches, key=lambda one: one[:2]):
             if name not in tried:
                 tried.append(name)
-                way = Way(name, search.search(wanted.tool, self._server(wanted)))
+                way = Way(name, search.search(name_shown or wanted.tool, self._server(wanted)))
                 return Detour(Aside.SEARCH, way, f"{wanted.label} was not offered; {name} is asked for it")
         return None
 
@@ -146,6 +160,8 @@ class Reach:
         Tools that the provider calls are those of type `mcp` (OpenAI responses), `mcp_toolset` with `mcp_servers`
         (Anthropic's MCP connector), and `mcpServers` in a tool (Gemini).
         """
+        if request.raw.get("functions"):
+            return Hidden.FUNCTIONS
         tools = mappings(request.raw.get("tools"))
         if request.raw.get("mcp_servers") or any(
             each.get("type") in _HOSTED or either(each, "mcpServers") for each in tools
