@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import mcp_types as types
@@ -193,7 +193,7 @@ class Session:
 
 
 class HttpSession(Session):
-    async def __aenter__(self) -> HttpSession:
+    async def __aenter__(self) -> Self:
         self.http = httpx2.AsyncClient(timeout=60)
         self.heads = {**self.entry.get("headers", {}), "Accept": "application/json, text/event-stream"}
         await self.begin()
@@ -220,7 +220,7 @@ class HttpSession(Session):
 
 
 class StdioSession(Session):
-    async def __aenter__(self) -> StdioSession:
+    async def __aenter__(self) -> Self:
         spec = StdioServerParameters.model_validate(self.entry)
         pipe = asyncio.subprocess.PIPE
         self.process = await asyncio.create_subprocess_exec(

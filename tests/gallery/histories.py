@@ -1,4 +1,4 @@
-"""Agents that tell their model of the past in unusual ways: how results are shown, and what becomes of earlier turns."""
+"""Agents that tell their model of the past in unusual ways: how results are shown, what becomes of turns."""
 
 from __future__ import annotations
 
@@ -200,5 +200,4 @@ class Continued(Honest):
         if message.get("tool_calls"):
             return message
         more = [*messages, message, {"role": "user", "content": "Is that all? If so, say it again."}]
-        again = await super().ask_model(http, more)
-        return again
+        return await super().ask_model(http, more)

@@ -145,20 +145,16 @@ class Limited(Honest):
 
 
 class Beating(Honest):
-    """Has a heart that beats beside each run, and is stopped at its end."""
+    """Has a task beside each run that waits for its end, and is cancelled there."""
 
     async def converse(self) -> str:
-        heart = asyncio.create_task(self.beat())
+        heart = asyncio.create_task(asyncio.Event().wait())
         try:
             return await super().converse()
         finally:
             heart.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await heart
-
-    async def beat(self) -> None:
-        while True:
-            await asyncio.sleep(0.01)
 
 
 class Racing(Constrained):

@@ -14,9 +14,9 @@ from matrix.lab.records import ReplyCall
 
 
 def under_our_ids(request: ModelRequest, made: Sequence[ReplyCall]) -> ModelRequest:
-    """Return the request with the model's own ids in place of the agent's: a call is known by name and arguments.
+    """Return the request with the model's own ids in place of the agent's.
 
-    Where the arguments were changed, or several are alike, the order decides. A call that the model did not make keeps its id.
+    A call is known by name and arguments; where the arguments were changed, or several are alike, the order decides. A call that the model did not make keeps its id.
     """
     ours = {each.call_id for each in made}
     strange = [each for each in request.asked if each.call_id not in ours]

@@ -6,6 +6,7 @@ a request is harmful. No wording is required of anybody: these are the words tha
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,8 @@ _ILL = frozenset({
     "abuse", "abusive", "attack", "block", "blocked", "clarification", "clarify", "dangerous", "decline", "denied",
     "deny", "disallowed", "end", "error", "escalate", "escalation", "fail", "failed", "fails", "failure", "flag",
     "flagged", "forbidden", "hallucinated", "hallucination", "harm", "harmful", "hate", "inappropriate", "incomplete",
-    "incorrect", "injection", "insufficient", "invalid", "irrelevant", "jailbreak", "malicious", "offensive", "offtopic",
-    "phishing", "prohibited", "refuse", "refused", "reject", "rejected", "retry", "risk", "risky", "spam", "suspicious",
+    "incorrect", "injection", "insufficient", "invalid", "irrelevant", "jailbreak", "malicious", "offensive",
+    "offtopic", "phishing", "prohibited", "refuse", "refused", "reject", "rejected", "retry", "risk", "risky", "spam", "suspicious",
     "toxic", "toxicity", "tripwire", "triggered", "unacceptable", "unauthorized", "unsafe", "unsupported", "violated",
     "violates", "violation", "violations", "wrong",
 })
@@ -35,7 +36,7 @@ _ANSWERS = {"yes": "no", "true": "false"}
 def speaks_ill(name: str) -> bool:
     """Whether a name or a value says that something is wrong (`is_harmful`, `offTopic`, `BLOCK`)."""
     spoken = words(name)
-    ill = bool(_ILL & {*spoken, *map("".join, zip(spoken, spoken[1:], strict=False))})
+    ill = bool(_ILL & {*spoken, *map("".join, itertools.pairwise(spoken))})
     return ill is not bool({"no", "not", "non"} & set(spoken))
 
 

@@ -121,7 +121,7 @@ class Reach:
         return Way(caller.name, caller.call(name or wanted.tool, self._server(wanted), wanted.arguments))
 
     def _by_action(self, wanted: Call, metas: Sequence[MetaTool]) -> Way | None:
-        """Call by way of a tool that names this one among its actions: that of the right server, where there are more."""
+        """Call by way of a tool that names this one among its actions; of several, that of the right server."""
         callers = [each for each in metas if wanted.tool in each.actions]
         server = squeezed(wanted.server or "")
         of_server = [each for each in callers if server and server in squeezed(each.name)]
