@@ -1,66 +1,33 @@
-"""The table of the gallery: each agent, by kind, with what is unusual about it and what it is asked beyond the sample."""
+"""The table of the gallery: each agent, by kind, what is unusual about it, what it is asked beyond the sample."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.gallery.exhibit import SAMPLE, Exhibit
-
-ONE_AT_A_TIME = dict.fromkeys(
-    (
-        "concurrency.one-failure",
-        "concurrency.order",
-        "concurrency.parallel-calls",
-        "concurrency.parallel-servers",
-    ),
-    "the agent asks its model for one call at a time",
+from tests.gallery.exhibit import Exhibit
+from tests.gallery.questions import (
+    APART,
+    BARE,
+    BOTH,
+    FOUND,
+    FUNCTIONS,
+    GOOGLE,
+    IN_TEXTS,
+    IN_THE_PROMPT,
+    LIBRARY,
+    MESSAGES,
+    NATIVE,
+    ONE_AT_A_TIME,
+    RESPONSES,
+    RUNS,
+    SCHEMAS,
+    SERVERS,
+    TOGETHER,
+    WHATEVER_IS_CALLED,
+    all_of,
+    by_caller,
+    by_search,
 )
-TOGETHER = ("concurrency.parallel-calls", "concurrency.one-failure")
-WHATEVER_IS_CALLED = ("discovery.name-collision", "schema.provider-rules", *TOGETHER, "concurrency.parallel-servers")
-
-FOUND = ("discovery.name-collision", "discovery.pagination", "schema.provider-rules")
-SCHEMAS = (
-    "schema.constraints",
-    "schema.enum-items",
-    "schema.nullable-unions",
-    "schema.odd-shapes",
-    "schema.refs",
-    "real.schema",
-)
-RUNS = (*TOGETHER, "concurrency.many-runs", "concurrency.no-cross-talk", "lifecycle.partial-failure")
-SERVERS = (
-    "concurrency.parallel-servers",
-    "concurrency.pool",
-    "concurrency.shared-server",
-    "concurrency.cross-task-close",
-)
-BOTH = ("http", "stdio")
-BARE = {"native": None}
-NATIVE = ("discovery.native-tools-kept", "concurrency.parallel-calls")
-LIBRARY = ("discovery.name-collision", *TOGETHER)
-
-
-def by_search(tool: str) -> Mapping[str, str]:
-    """Return what is said of an agent whose tools are found by one of its own."""
-    told = f"the agent shows its tools by {tool}, as many as a search finds, and not all of them"
-    return {"discovery.list-tools": told}
-
-
-def by_caller(tool: str) -> Mapping[str, str]:
-    """Return what is said of an agent whose tools are called by one of its own."""
-    return {"discovery.list-tools": f"the agent's model calls every tool by {tool}, and is offered none of them itself"}
-
-
-def all_of(reason: str) -> Mapping[str, str]:
-    """Return the same for the whole sample."""
-    return dict.fromkeys(SAMPLE, reason)
-
-
-IN_TEXTS = "no native tool results: the model is told them in the user's texts"
-IN_THE_PROMPT = "no native tool calls: the tools stand in the system prompt"
-APART = "the calls of one turn are of tools that no one delegate of the agent has"
-FUNCTIONS = "the tools are `functions`, which OpenAI replaced by `tools`; only these are played"
-RESPONSES, MESSAGES, GOOGLE = ({"protocol": each} for each in ("openai-responses", "anthropic", "google"))
 
 GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
     "forms": (
@@ -69,7 +36,7 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit("forms:stream", "An async generator of the letters of its answer."),
         Exhibit("forms:pieces", "A generator of texts."),
         Exhibit("forms:result", "An object with the answer in its text `output`."),
-        Exhibit("forms:with_history", "An answer with a history.", ("lifecycle.honest-capabilities",)),
+        Exhibit("forms:with_history", "An answer with a history."),
         Exhibit("forms:partial", "A `functools.partial`."),
         Exhibit("forms:options", "A function of a task and of more, all with defaults."),
         Exhibit("forms:decorated", "A decorated function, whose parameter is not called task."),
@@ -84,14 +51,14 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit(
             "forms:prompted",
             "A function of a text, which is told so.",
-            refused="tests.gallery.forms:prompted takes a text (prompt: str); the callable is given a task, its text is "
-            "task.prompt",
+            refused="tests.gallery.forms:prompted takes a text (prompt: str); the callable is given a task, its text "
+            "is task.prompt",
         ),
         Exhibit(
             "forms:holder",
             "An object that holds its agent, which is told where that is.",
-            refused="tests.gallery.forms:holder is of type SimpleNamespace, neither a pydantic_ai.Agent nor a callable; "
-            "name the agent inside of it, tests.gallery.forms:holder.agent",
+            refused="tests.gallery.forms:holder is of type SimpleNamespace, neither a pydantic_ai.Agent nor a "
+            "callable; name the agent inside of it, tests.gallery.forms:holder.agent",
         ),
     ),
     "chat options": (

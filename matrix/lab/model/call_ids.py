@@ -16,7 +16,8 @@ from matrix.lab.records import ReplyCall
 def under_our_ids(request: ModelRequest, made: Sequence[ReplyCall]) -> ModelRequest:
     """Return the request with the model's own ids in place of the agent's.
 
-    A call is known by name and arguments; where the arguments were changed, or several are alike, the order decides. A call that the model did not make keeps its id.
+    A call is known by name and arguments; where these were changed, or several are alike, the order decides. One that
+    the model did not make keeps its id.
     """
     ours = {each.call_id for each in made}
     strange = [each for each in request.asked if each.call_id not in ours]

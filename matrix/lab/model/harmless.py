@@ -19,9 +19,9 @@ _ILL = frozenset({
     "deny", "disallowed", "end", "error", "escalate", "escalation", "fail", "failed", "fails", "failure", "flag",
     "flagged", "forbidden", "hallucinated", "hallucination", "harm", "harmful", "hate", "inappropriate", "incomplete",
     "incorrect", "injection", "insufficient", "invalid", "irrelevant", "jailbreak", "malicious", "offensive",
-    "offtopic", "phishing", "prohibited", "refuse", "refused", "reject", "rejected", "retry", "risk", "risky", "spam", "suspicious",
-    "toxic", "toxicity", "tripwire", "triggered", "unacceptable", "unauthorized", "unsafe", "unsupported", "violated",
-    "violates", "violation", "violations", "wrong",
+    "offtopic", "phishing", "prohibited", "refuse", "refused", "reject", "rejected", "retry", "risk", "risky", "spam",
+    "suspicious", "toxic", "toxicity", "tripwire", "triggered", "unacceptable", "unauthorized", "unsafe", "unsupported",
+    "violated", "violates", "violation", "violations", "wrong",
 })
 _WELL = frozenset({
     "accept", "acceptable", "accepted", "allow", "allowed", "approve", "approved", "benign", "continue", "correct",
