@@ -18,7 +18,7 @@ SAMPLE = (
     "concurrency.order",
     "lifecycle.shutdown",
 )
-"""What every agent of the gallery is asked."""
+"""What every agent of the gallery is asked; in CI the round trip, and one more in turn."""
 
 
 @dataclass(frozen=True)

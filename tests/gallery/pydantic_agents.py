@@ -31,8 +31,6 @@ MODEL = "openai-chat:gpt-4.1-mini"
 keyed = Agent("openai-chat:gpt-4.1", instructions="Be brief.")
 """Its provider looks for a key at once."""
 responses = Agent("openai-responses:gpt-4.1-mini")
-anthropic = Agent("anthropic:claude-sonnet-4-5")
-google = Agent("google:gemini-2.5-flash")
 serial = Agent(MODEL, model_settings=ModelSettings(parallel_tool_calls=False))
 
 
@@ -54,8 +52,6 @@ native = Agent(MODEL, output_type=NativeOutput(Answer))
 tool = Agent(MODEL, output_type=ToolOutput(Answer, name="report"))
 prompted = Agent(MODEL, output_type=PromptedOutput([Answer, Refusal]))
 union = Agent(MODEL, output_type=[str, Answer, Refusal])
-anthropic_typed = Agent("anthropic:claude-sonnet-4-5", output_type=Answer)
-google_typed = Agent("google:gemini-3-pro-preview", output_type=NativeOutput(Answer))
 
 
 def lettered(text: str) -> list[str]:
@@ -94,6 +90,22 @@ async def own_tool(context: RunContext[Deps]) -> str:
     """Return what is known of the user."""
     context.deps.notes.append("asked")
     return f"own answer for {context.deps.user}"
+
+
+def create_anthropic() -> Agent[None, str]:
+    return Agent("anthropic:claude-sonnet-4-5")
+
+
+def create_google() -> Agent[None, str]:
+    return Agent("google:gemini-2.5-flash")
+
+
+def create_anthropic_typed() -> Agent[None, Answer]:
+    return Agent("anthropic:claude-sonnet-4-5", output_type=Answer)
+
+
+def create_google_typed() -> Agent[None, Answer]:
+    return Agent("google:gemini-3-pro-preview", output_type=NativeOutput(Answer))
 
 
 def make_deps() -> Deps:

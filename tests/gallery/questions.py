@@ -37,7 +37,7 @@ SERVERS = (
 BOTH = ("http", "stdio")
 BARE = {"native": None}
 NATIVE = ("discovery.native-tools-kept", "concurrency.parallel-calls")
-LIBRARY = ("discovery.name-collision", *TOGETHER)
+LIBRARY = ("concurrency.parallel-calls",)
 
 
 def by_search(tool: str) -> Mapping[str, str]:

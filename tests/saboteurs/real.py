@@ -57,6 +57,7 @@ SABOTEURS: Mapping[str, Saboteur] = {
         "tools were not offered",
         related=frozenset(
             {
+                "discovery.deferred-reachable",  # its server has a hundred and fifty
                 "discovery.pagination",  # its server has twelve
             }
         ),
