@@ -156,5 +156,7 @@ def _all_offered(cell: CellVerbs, run: Run, tools: int = 7) -> None:
     missing = not_offered(listed, run.offered, cell.servers[0])
     if missing and run.search is not None:
         raise Unsupported(f"the agent shows its tools by {run.search}, as many as a search finds, and not all of them")
+    if missing and run.caller is not None:
+        raise Unsupported(f"the agent's model calls every tool by {run.caller}, and is offered none of them itself")
     expect(not missing, f"{len(missing)} tools were not offered to the model: {', '.join(missing)}")
     expect(len(listed) == tools, f"the agent asked for {len(listed)} of the server's {tools} tools")

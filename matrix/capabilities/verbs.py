@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from matrix.lab.model.finding import markers
+from matrix.lab.model.meta_tools import MetaTool
 from matrix.lab.records import Hidden, ModelExchange, OfferedTool, ShownResult
 from matrix.lab.script import Aside, Turn
 from matrix.lab.trace import Trace
@@ -81,6 +83,13 @@ class Run:
         return next((name for name, aside in self.asides.items() if aside is Aside.SEARCH), None)
 
     @property
+    def caller(self) -> str | None:
+        """The agent's own tool by which those of the script were called, where it has such a one."""
+        called = {name for exchange in self.exchanges for name in exchange.names}
+        metas = (MetaTool(each) for each in self.offered if each.name in called and not markers(each))
+        return next((each.name for each in metas if each.calls or each.actions), None)
+
+    @property
     def system(self) -> str:
         """The system text of the last request."""
         return self.exchanges[-1].system if self.exchanges else ""
@@ -89,7 +98,8 @@ class Run:
         """Return what the model was shown for each call of the tool, in the script's order; None: nothing."""
         found: dict[str, ShownResult] = {}
         for exchange in self.exchanges:
-            found.update({each.call_id: each for each in exchange.shown})
+            # What was shown first counts: an agent may clear the results of earlier turns.
+            found = {**{each.call_id: each for each in exchange.shown}, **found}
         return [
             found.get(call_id)
             for exchange in self.exchanges

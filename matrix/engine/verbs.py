@@ -29,7 +29,7 @@ from matrix.lab.connection import trouble
 from matrix.lab.lab import Lab
 from matrix.lab.model.in_flight import in_flight
 from matrix.lab.model.protocols import PROTOCOLS
-from matrix.lab.records import OfferedTool, RunRecord
+from matrix.lab.records import Hidden, OfferedTool, RunRecord
 from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
@@ -189,7 +189,7 @@ class Verbs:
     async def run(self, instance: Instance, entries: Mapping[str, Any], script: Script, history: Any) -> Run:
         """Run an instance once, in a task of its own: what it does to its scopes must not reach ours.
 
-        Raises Unsupported where the script needs several calls in flight, and the agent asks for one at a time.
+        Raises Unsupported where the script needs several calls in one turn, and the agent cannot be asked for them.
         """
         number, self._runs = self._runs, self._runs + 1
         lab, agent = self._setting.lab, self._setting.agent
@@ -205,11 +205,14 @@ class Verbs:
         self.trace.add(RunRecord(self.trace.now(), number, task.prompt, text, error, stderr))
         if conversation.serial:
             raise Unsupported("the agent asks its model for one call at a time")
+        if conversation.apart:
+            raise Unsupported("the calls of one turn are of tools that no one delegate of the agent has")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
         explained = error is not None and not running.cancelled() and isinstance(running.exception(), Explained)
         missing = tuple(conversation.missing)
-        return Run(number, text, error, missing, exchanges, kept, conversation.tried, conversation.hidden, explained)
+        hidden = Hidden.RESULTS_IN_TEXTS if conversation.told_in_texts else conversation.hidden
+        return Run(number, text, error, missing, exchanges, kept, conversation.tried, hidden, explained)
 
     async def _session(self) -> AgentSession:
         if self._first is None:

@@ -43,10 +43,12 @@ class NoteKind(StrEnum):
 
 
 class Hidden(StrEnum):
-    """How an agent has its model use tools without offering them, as a sentence."""
+    """How an agent has its model use tools in another way than by offering them and showing results, as a sentence."""
 
     HOSTED = "the tools are of type mcp, which the provider calls; nothing of it runs here"
     IN_THE_PROMPT = "no native tool calls: the tools stand in the system prompt"
+    RESULTS_IN_TEXTS = "no native tool results: the model is told them in the user's texts"
+    FUNCTIONS = "the tools are `functions`, which OpenAI replaced by `tools`; only these are played"
 
 
 @dataclass(frozen=True)

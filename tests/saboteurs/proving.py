@@ -39,7 +39,7 @@ def prove(capability: str, saboteur: Saboteur, *, whole: bool = True) -> Proof:
     Of the others only a sample is asked where it is not to be the whole.
     """
     vice = saboteur.vice.__name__
-    if CAPABILITIES[capability].real and (reason := _install()) is not None:
+    if CAPABILITIES[capability].real and (reason := install()) is not None:
         return Proof(capability, vice, "", lacking=reason)
     outcomes = ran(sabotaged(capability, saboteur, whole=whole))
     asked = [each for each in outcomes if each.cell.capability == capability]
@@ -76,7 +76,7 @@ def _verdicts(rows: Iterable[Outcome]) -> str:
     return "; ".join(f"{each.verdict.value}: {each.reason}" for each in rows)
 
 
-def _install() -> str | None:
+def install() -> str | None:
     """Install the real server that saboteurs meet; returns why it cannot be had, if it cannot."""
     server = REAL.pinned[REAL_SERVER]
     if reason := unavailable(server):

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from matrix.lab.model.call_ids import under_our_ids
 from matrix.lab.model.finding import find_tool, markers
+from matrix.lab.model.harmless import a_word
 from matrix.lab.model.heeding import ends_by_name, is_forced, made_up, must_call, one_to_call, playable, worded
 from matrix.lab.model.protocols import protocol_for
 from matrix.lab.model.protocols.base import (
@@ -52,7 +54,9 @@ class Conversation:
     for one call at a time, a turn takes several requests. `serial` says that a turn could not be played for that
     reason, and `told` that a text of the script, or the last one, was said. `endings` are the tools that were called
     to end the run, with no turn of the script. `tried` are the agent's own tools that did not lead to a missing one;
-    `hidden` says how the agent has its model use tools, where it offers none.
+    `hidden` says how the agent has its model use tools, where it offers none; `apart` that a turn could not be played
+    since no delegate has all of its tools, and `told_in_texts` that a result was shown as a text of the user's. `calls`
+    are those that the model has made.
     """
 
     key: str
@@ -68,18 +72,21 @@ class Conversation:
     endings: set[str] = field(default_factory=set[str])
     tried: tuple[str, ...] = ()
     hidden: Hidden | None = None
+    apart: bool = False
+    told_in_texts: bool = False
+    calls: list[ReplyCall] = field(default_factory=list[ReplyCall])
 
     def __post_init__(self) -> None:
         self.prompt = self.script.prompt()
         self._reach = Reach(self.trace, self.prompt)
         self._asides = 0
         self._stored = StoredResponses()
+        self._delegated: set[str] = set()
 
     @property
     def call_ids(self) -> frozenset[str]:
         """The ids of all calls that the model has made in this run."""
-        made = [each.call_ids for each in list(self.trace.model) if each.run == self.run]
-        return frozenset(call_id for call_ids in made for call_id in call_ids)
+        return frozenset(each.call_id for each in list(self.calls))
 
     async def answer(self, path: str, body: bytes) -> WireResponse:
         """Answer one HTTP request of the agent to its provider."""
@@ -111,11 +118,14 @@ class Conversation:
     async def _play(self, protocol: WireProtocol, request: ModelRequest) -> WireResponse:
         at, number = self.trace.now(), self.answered
         self.answered += 1
+        request = under_our_ids(request, self.calls)
+        self.told_in_texts = self.told_in_texts or self._reach.told_in_texts(request, self.calls)
         move = self._next(request)
         turn = move.turn
         names = tuple(way.name for way in move.ways)
         prefix = move.prefix or f"call_{self.run}_{number}"
-        call_ids = tuple(f"{prefix}_{n}" for n in range(len(names)))
+        calls = tuple(ReplyCall(f"{prefix}_{n}", way.name, way.arguments) for n, way in enumerate(move.ways))
+        self.calls += calls
         self.trace.add(
             ModelExchange(
                 at,
@@ -127,7 +137,7 @@ class Conversation:
                 request.results,
                 turn,
                 names,
-                call_ids,
+                tuple(each.call_id for each in calls),
                 move.note,
                 request.asked,
                 tuple(self._reach.shown.values()),
@@ -139,9 +149,6 @@ class Conversation:
             await turn.gate.wait()
         if turn.fault is not None:
             return _faulty(protocol, turn.fault)
-        calls = tuple(
-            ReplyCall(call_id, way.name, way.arguments) for call_id, way in zip(call_ids, move.ways, strict=True)
-        )
         reply = Reply(text=turn.text, calls=calls)
         answer = protocol.render(request, reply, response_id=f"resp_{self.run}_{number}")
         if protocol.name == "openai-responses":
@@ -157,7 +164,8 @@ class Conversation:
             # A request without tools where the script needs one: a side call (a title, a summary), or an agent
             # that has lost its tools. It does not use up a turn.
             self.hidden = self._reach.hidden(turn.calls[0], request) or self.hidden
-            return _Move(_said(request, _FAREWELL), note="offered no tools; the script waits")
+            text = a_word(f"{request.system} {request.user_text.replace(self.prompt, '')}")
+            return _Move(_said(request, say(text) if text else _FAREWELL), note="offered no tools; the script waits")
         if request.choice.calling is Calling.NONE:
             return _Move(_said(request, _FAREWELL), note="the agent lets its model call no tool; the script waits")
         ways: list[Way] = []
@@ -168,6 +176,8 @@ class Conversation:
                 case Detour() as detour:
                     return self._aside(request, detour)
                 case OutOfReach() as end:
+                    if end.elsewhere:
+                        self._note_apart(request, turn)
                     return self._out_of_reach(request, wanted, end)
         return self._played(request, turn, ways)
 
@@ -216,6 +226,12 @@ class Conversation:
         if not end.elsewhere:
             return self._give_up(request, note)
         return _Move(_said(request, say(f"I cannot go on: {note}.")), note=note)
+
+    def _note_apart(self, request: ModelRequest, turn: Turn) -> None:
+        """Take note of which tools of a turn a delegate has that has not all of them."""
+        listed = self.trace.listed()
+        self._delegated |= {each.label for each in turn.calls if find_tool(each, request.offered, listed) is not None}
+        self.apart = self.apart or {each.label for each in turn.calls} <= self._delegated
 
     def _in_between(self, request: ModelRequest) -> _Move:
         """Answer where the calls of the script are not those that the agent allows now; the turn is kept."""

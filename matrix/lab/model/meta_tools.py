@@ -29,6 +29,7 @@ _DELEGATING = frozenset({
 })
 _QUERY = ("query", "q", "search", "keyword", "keywords", "pattern", "name", "names", "toolname", "tool", "text")
 _NAME = ("name", "tool", "toolname", "toolid", "id", "function", "functionname", "fullname", "qualifiedname")
+_ACTION = ("action", "operation", "method", "command", "op")
 _ARGUMENTS = (
     "arguments", "args", "input", "inputs", "params", "parameters", "toolinput", "toolargs", "toolarguments",
     "argumentsjson", "argsjson", "inputjson", "payload", "data", "kwargs",
@@ -65,9 +66,19 @@ class MetaTool:
     @property
     def calls(self) -> bool:
         """Whether it calls another tool by name, with arguments."""
-        named = self._property(_NAME) is not None and self._property(_ARGUMENTS) is not None
+        named = self._property(_NAME) is not None and self._passes_on
         spoken = set(words(self.name))
         return named and bool(_CALLING & spoken) and self._is_of_tools(spoken)
+
+    @property
+    def actions(self) -> Sequence[str]:
+        """The names of tools that it calls, where it lists them as the values of a parameter beside the arguments."""
+        named = self._properties.get(self._property((*_ACTION, *_NAME)) or "", {})
+        return [each for each in sequence(named.get("enum")) if isinstance(each, str)] if self._passes_on else []
+
+    @property
+    def _passes_on(self) -> bool:
+        return self._property(_ARGUMENTS) is not None
 
     @property
     def delegates(self) -> bool:
@@ -85,7 +96,8 @@ class MetaTool:
         place = self._property(_ARGUMENTS)
         as_text = _kinds(self._properties.get(place or "", {})) == ["string"]
         passed = json.dumps(dict(arguments), ensure_ascii=False) if as_text else dict(arguments)
-        return self._filled({self._property(_NAME): tool, place: passed}, server)
+        names = (*_ACTION, *_NAME) if tool in self.actions else _NAME
+        return self._filled({self._property(names): tool, place: passed}, server)
 
     def task(self, text: str) -> dict[str, Any]:
         """Return the arguments that hand a task over."""

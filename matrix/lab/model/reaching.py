@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from matrix.json_access import mapping, sequence
 from matrix.lab.model.finding import Listed, find_tool, markers, squeezed
 from matrix.lab.model.meta_tools import MetaTool, shown_tools
 from matrix.lab.model.protocols.base import ModelRequest
 from matrix.lab.model.protocols.reading import either, mappings
-from matrix.lab.records import Hidden, OfferedTool
+from matrix.lab.records import Hidden, OfferedTool, ReplyCall
 from matrix.lab.script import Aside, Call
 from matrix.lab.trace import Trace
 
@@ -79,15 +80,18 @@ class Reach:
         if wanted.literal:
             return Way(wanted.tool, wanted.arguments)
         listed = self.trace.listed(wanted.server)
+        metas = [each for each in self._metas(request) if each.name not in listed]
+        by_action = self._by_action(wanted, metas)
+        if by_action is not None:
+            return by_action
         direct = find_tool(wanted, request.offered, listed)
         if direct is not None:
             return Way(direct, wanted.arguments)
         self._read(request, wanted)
-        metas = [each for each in self._metas(request) if each.name not in listed]
         tried = self._tried.setdefault(wanted.label, [])
         return (
             self._through_a_caller(wanted, metas, listed, tried)
-            or self._by_a_search(wanted, metas, tried)
+            or self._by_a_search(wanted, metas, listed, tried)
             or self._by_a_delegate(wanted, metas, tried)
             or self._out_of_reach(wanted, request, tried)
         )
@@ -117,12 +121,23 @@ class Reach:
             return None  # what a search does not show is not called
         return Way(caller.name, caller.call(name or wanted.tool, self._server(wanted), wanted.arguments))
 
-    def _by_a_search(self, wanted: Call, metas: Sequence[MetaTool], tried: list[str]) -> Detour | None:
+    def _by_action(self, wanted: Call, metas: Sequence[MetaTool]) -> Way | None:
+        """Call by way of a tool that names this one among its actions; of several, that of the right server."""
+        callers = [each for each in metas if wanted.tool in each.actions]
+        server = squeezed(wanted.server or "")
+        of_server = [each for each in callers if server and server in squeezed(each.name)]
+        caller = next(iter([*of_server, *callers]), None)
+        if caller is None:
+            return None
+        return Way(caller.name, caller.call(wanted.tool, wanted.server, wanted.arguments))
+
+    def _by_a_search(self, wanted: Call, metas: Sequence[MetaTool], listed: Listed, tried: list[str]) -> Detour | None:
+        name_shown = find_tool(wanted, tuple(self.shown.values()), listed)
         searches = [(each.looks, each.name, each) for each in metas if each.looks is not None]
         for _, name, search in sorted(searches, key=lambda one: one[:2]):
             if name not in tried:
                 tried.append(name)
-                way = Way(name, search.search(wanted.tool, self._server(wanted)))
+                way = Way(name, search.search(name_shown or wanted.tool, self._server(wanted)))
                 return Detour(Aside.SEARCH, way, f"{wanted.label} was not offered; {name} is asked for it")
         return None
 
@@ -146,6 +161,8 @@ class Reach:
         Tools that the provider calls are those of type `mcp` (OpenAI responses), `mcp_toolset` with `mcp_servers`
         (Anthropic's MCP connector), and `mcpServers` in a tool (Gemini).
         """
+        if request.raw.get("functions"):
+            return Hidden.FUNCTIONS
         tools = mappings(request.raw.get("tools"))
         if request.raw.get("mcp_servers") or any(
             each.get("type") in _HOSTED or either(each, "mcpServers") for each in tools
@@ -154,6 +171,16 @@ class Reach:
         told = squeezed(f"{request.system} {request.user_text}")
         described = squeezed(str(self.trace.listed(wanted.server).get(wanted.tool, {}).get("description") or ""))
         return Hidden.IN_THE_PROMPT if described and described[:_TELLING] in told else None
+
+    def told_in_texts(self, request: ModelRequest, made: Sequence[ReplyCall]) -> bool:
+        """Whether the conversation keeps no call of the model, and the user's texts tell what one returned."""
+        known = {*(each.call_id for each in request.asked), *(each.call_id for each in request.results)}
+        if not made or any(each.call_id in known for each in made):
+            return False
+        told = squeezed(request.user_text.replace(self.prompt, ""))
+        blocks = [block for each in self.trace.calls() for block in sequence(mapping(each.result).get("content"))]
+        texts = [squeezed(str(mapping(each).get("text") or "")) for each in blocks]
+        return any(each and each in told for each in texts)
 
     def _server(self, wanted: Call) -> str | None:
         """Return the name of the server that has the tool."""

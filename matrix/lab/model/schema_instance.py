@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from matrix.json_access import mapping, sequence
+from matrix.lab.model.harmless import guesses, harmless_first
 from matrix.lab.model.protocols.schemas import allows_null, resolved
 
 _DEEPEST = 12
@@ -103,7 +104,7 @@ class _Maker:
     def _candidates(self, node: Mapping[str, Any], refs: tuple[str, ...]) -> Iterator[Any]:
         if "const" in node:
             yield node["const"]
-        yield from sorted(sequence(node.get("enum")), key=lambda value: value is None)
+        yield from harmless_first(sequence(node.get("enum")))
         if "default" in node and not self._generosity:
             yield node["default"]
         for plain, through in self._without_combinators(node, refs):
@@ -156,19 +157,25 @@ class _Maker:
         made: dict[str, Any] = {}
         for name in [*(each for each in properties if each in required), *required]:
             if name not in made:
-                made[name] = self._property(properties.get(name, node.get("additionalProperties")), refs)
+                made[name] = self._property(name, properties.get(name, node.get("additionalProperties")), refs)
         fewest = int(node.get("minProperties", 0))
         wanted = len(properties) if self._generosity > 1 and len(refs) < _DEEPEST_OPTIONAL else fewest
         extra = [*properties, *(f"key{number}" for number in range(fewest))]
         for name in extra:
             if name not in made and len(made) < max(wanted, fewest):
                 with suppress(NoInstanceError):
-                    made[name] = self._property(properties.get(name, node.get("additionalProperties")), (*refs, ""))
+                    made[name] = self._property(
+                        name, properties.get(name, node.get("additionalProperties")), (*refs, "")
+                    )
         return made
 
-    def _property(self, schema: Any, refs: tuple[str, ...]) -> Any:
-        if not self._generosity and allows_null(mapping(schema), self._root):
+    def _property(self, name: str, schema: Any, refs: tuple[str, ...]) -> Any:
+        node = mapping(schema)
+        if not self._generosity and allows_null(node, self._root):
             return None
+        for guess in guesses(name, node):
+            if self._accepts(node, guess):
+                return guess
         return self.make(schema, refs)
 
     def _array(self, node: Mapping[str, Any], refs: tuple[str, ...]) -> list[Any]:

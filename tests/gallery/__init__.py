@@ -1,0 +1,1 @@
+"""Agents that are unusual and correct: each is green, or unsupported for an honest reason."""
