@@ -167,7 +167,8 @@ async def shutdown(cell: CellVerbs) -> None:
         expect(started, "the agent did not start the server's process")
         gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
         left = len(cell.trace.open_sessions())
-        expect(gone, f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run")
+        still_ran = f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run"
+        expect(gone, f"{still_ran}; an agent that keeps them for its next run has to offer close() or aclose()")
     else:
         await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)

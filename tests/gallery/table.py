@@ -279,14 +279,18 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
         Exhibit("histories:Tagged.answer", "Puts tags around a result, and a warning after it."),
         Exhibit("histories:Listed.answer", "Shows a result as a list of blocks, in JSON."),
         Exhibit("histories:Timed.answer", "Says how long a result took and is."),
-        Exhibit("histories:FirstTurnBare.answer", "Lets its model think without tools in the first turn."),
+        Exhibit(
+            "histories:FirstTurnBare.answer",
+            "Lets its model think without tools in the first turn.",
+            ("discovery.first-turn",),
+        ),
         Exhibit("histories:Continued.answer", "Asks its model after a text whether that was all."),
     ),
     "tools behind others": (
         Exhibit(
             "reaching:Searched.answer",
             "Offers tools only once a search has found them.",
-            ("discovery.deferred-reachable",),
+            ("discovery.deferred-reachable", "discovery.first-turn"),
             by_search("search_tools"),
         ),
         Exhibit(
@@ -307,7 +311,7 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
             unsupported=by_caller("mcp_schemas"),
         ),
         Exhibit("reaching:Delegated.answer", "Hands its task to a specialist.", TOGETHER),
-        Exhibit("reaching:HandedOver.answer", "Hands over, without an argument."),
+        Exhibit("reaching:HandedOver.answer", "Hands over, without an argument.", ("discovery.first-turn",)),
         Exhibit(
             "reaching:OneAgentAServer.answer",
             "Has an agent for each server.",

@@ -162,11 +162,12 @@ async def test_a_malformed_request_is_refused_and_noted_and_uses_up_no_turn(body
     assert await talk.ask() == "well"
 
 
-async def test_a_path_that_the_scripted_model_does_not_answer_is_our_own_fault():
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/v1/files", "/v1/files/file-1/content", "/v1/batches"])
+async def test_a_path_that_the_scripted_model_does_not_answer_is_our_own_fault(path):
     talk = Talk(say("well"))
-    answer = await talk.post(b"no json", "/v1/audio/speech?key=secret")
+    answer = await talk.post(b"no json", f"{path}?key=secret")
     assert answer.status == 404
-    text = "the agent asked its provider for /v1/audio/speech, which the scripted model does not answer"
+    text = f"the agent asked its provider for {path}, which the scripted model does not answer"
     assert talk.trace.notes == [Note(NoteKind.LAB_FAULT, text)]
     assert await talk.ask() == "well"
 
