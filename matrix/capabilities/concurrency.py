@@ -145,7 +145,8 @@ async def no_cross_talk(cell: CellVerbs) -> None:
         shown = run.result("turnstile")
         others = [other for other in tokens if other != token and other in shown]
         expect(not others, "a run was shown the marker of another")
-        expect(token in shown, "a run was not shown its own marker")
+        instead = shown_instead(run, "turnstile", [token])
+        expect(token in shown, f"a run was not shown its own marker{instead}")
 
 
 @capability(
@@ -238,7 +239,8 @@ async def cross_task_close(cell: CellVerbs) -> None:
             b_called.open()
 
     a, b = await cell.gather(first(), second())
-    expect(_each_got(a, "echo", [text["a"]]), "the run that opened the connection lost its result")
+    instead = shown_instead(a, "echo", [text["a"]])
+    expect(_each_got(a, "echo", [text["a"]]), f"the run that opened the connection lost its result{instead}")
     pair = [text["b"], text["again"]]
     expect(_each_got(b, "echo", pair), f"the run that outlived it lost a result{shown_instead(b, 'echo', pair)}")
 

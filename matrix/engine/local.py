@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from matrix.adapters import certificate
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
 from matrix.engine.queue import AgentQueue, Attempt, combined
@@ -63,6 +64,7 @@ class LocalEngine:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
         with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
             self._scratch = Path(scratch)
+            certificate.lay(self._scratch)
             try:
                 yield from self._outcomes()
             finally:

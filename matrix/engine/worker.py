@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import respx
 
+from matrix.adapters import certificate
 from matrix.adapters.choose import Starter, imported, starter, takes_its_model_from_the_task
 from matrix.adapters.provider_keys import set_variables
 from matrix.capabilities.registry import find_capabilities
@@ -52,6 +53,8 @@ def main(job: Job, pipe: Connection) -> None:
         # Before the agent's own code is loaded: that must not read what the servers are given.
         servers = stack.enter_context(job.servers.open())
         live = job.live and not job.agent.is_control  # the control has the scripted model in every run
+        if not live and job.scratch is not None:
+            certificate.trust_it_alone(os.environ, job.scratch)
         if job.agent.command is None:
             set_variables(job.agent, os.environ, live=live)
         try:
