@@ -200,7 +200,7 @@ class Capability:
     rules: tuple[Rule, ...] = ()
     needs: tuple[str, ...] = ()
     deadline: float = 120.0
-    start_up: float = 60.0
+    start_up: float = 120.0
     bounds_a_call: bool = False
     real: bool = False
     probes: bool = False
@@ -280,27 +280,3 @@ class Cell:
             )
         agent, capability, servers, transport, revision = found.groups()
         return cls(agent, capability, tuple(servers.split(SERVERS_JOINED_BY)), Transport(transport), revision)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A cell of the plan; `verdict` and `reason` are set where planning has already decided."""
-
-    cell: Cell
-    verdict: Verdict | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The ordered cells of a run; pure data."""
-
-    cells: tuple[Planned, ...]
-    agents: tuple[Agent, ...]
-    capabilities: tuple[Capability, ...]
-    servers: tuple[Server, ...]
-
-    @property
-    def asked(self) -> tuple[Planned, ...]:
-        """The cells that are really to be run."""
-        return tuple(each for each in self.cells if each.verdict is None)

@@ -13,13 +13,12 @@ from matrix.model import (
     Agent,
     Capability,
     Cell,
-    Plan,
-    Planned,
     Server,
     ServerKind,
     Transport,
     Verdict,
 )
+from matrix.planned import Plan, Planned
 
 
 @dataclass(frozen=True)

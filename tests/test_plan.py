@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from matrix.errors import UsageError
-from matrix.model import ANY_REVISION, REVISIONS, STATEFUL, STATELESS, Cell, Plan, Problem, Transport, Verdict
+from matrix.model import ANY_REVISION, REVISIONS, STATEFUL, STATELESS, Cell, Problem, Transport, Verdict
 from matrix.plan import Filters, Machine, make_plan, read_shard, server_labels
+from matrix.planned import Plan
 from tests.samples import CONTROL_AGENT, agent, capability, real, stub
 
 AGENTS = (CONTROL_AGENT, agent("sofia"), agent("stan"))

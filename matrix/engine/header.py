@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from matrix.engine.local import Options
-from matrix.model import Plan
 from matrix.outcome import CapabilityHeader, RunHeader
+from matrix.planned import Plan
 
 PACKAGES = ("pydantic-ai-slim", "mcp", "fastmcp-slim", "openai", "anthropic", "google-genai", "httpx2", "httpx")
 

@@ -24,8 +24,9 @@ from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Capability, Cell, Plan, Verdict
+from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Outcome
+from matrix.planned import Plan
 from matrix.sources import ServerSource
 
 SAME_END_LIMIT = 3

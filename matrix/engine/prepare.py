@@ -12,8 +12,9 @@ from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
 from matrix.errors import NoAgents, NotPinned, nearest
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Agent, Capability, Plan, Severity
+from matrix.model import Agent, Capability, Severity
 from matrix.plan import Filters, Machine, make_plan, matching_agents
+from matrix.planned import Plan
 from matrix.registry import environments
 from matrix.registry.discovery import find_agents, find_stubs, is_registration, real_servers_file, registration_name
 from matrix.registry.environments import EnvironmentUnavailable

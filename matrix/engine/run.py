@@ -12,8 +12,9 @@ from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Prepared, Wish, prepare
 from matrix.errors import INTERRUPTED
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
-from matrix.model import Cell, Plan
+from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
+from matrix.planned import Plan
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.text import Text
 
 from matrix.events import Finished, RunEvent, Started
-from matrix.model import Cell, Plan
+from matrix.model import Cell
 from matrix.outcome import Outcome
+from matrix.planned import Plan
 from matrix.report.summary import brief
 
 

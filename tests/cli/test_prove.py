@@ -31,6 +31,6 @@ def test_each_saboteur_of_a_capability_is_told_with_how_it_was_caught() -> None:
     ended = proved(ROOT, "transport.sse")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == (
-        "proven      transport.sse  SpeaksNoSse: the agent never connected to the server; "
-        "the model was not offered its tools\n"
+        "proven      transport.sse  SpeaksNoSse: "
+        "the agent was handed 1 server in task.mcp_servers and connected to none\n"
     )

@@ -10,9 +10,10 @@ from typing import Any
 from matrix.engine.prepare import Wish
 from matrix.engine.run import Request, RunResult, run
 from matrix.events import Finished, Revised, RunEvent, Started
-from matrix.model import STATEFUL, Plan
+from matrix.model import STATEFUL
 from matrix.outcome import Matrix, Outcome
 from matrix.plan import Filters
+from matrix.planned import Plan
 
 QUESTION = Filters(capabilities=("invoke.round-trip",), transports=("stdio",), revisions=(STATEFUL,))
 CELL = f"invoke.round-trip::echo[stdio,{STATEFUL}]"

@@ -14,8 +14,9 @@ from rich.console import Console
 from matrix.engine.prepare import Wish
 from matrix.engine.run import Request, Settling
 from matrix.events import Finished, Revised, RunEvent
-from matrix.model import CONTROL, Plan, Verdict
+from matrix.model import CONTROL, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
+from matrix.planned import Plan
 from matrix.pytest_cells import Red, judge
 from matrix.report import markdown, terminal
 from matrix.report.diff import render

@@ -10,8 +10,8 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from matrix.events import Finished, Started
-from matrix.model import Plan, Planned
 from matrix.outcome import Outcome
+from matrix.planned import Plan, Planned
 from matrix.report.progress import LiveProgress, PlainProgress
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
 

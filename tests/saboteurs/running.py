@@ -10,9 +10,10 @@ from matrix.capabilities.registry import find_capabilities
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import STATEFUL, Agent, Capability, Cell, Plan, Verdict
+from matrix.model import STATEFUL, Agent, Capability, Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.plan import make_plan
+from matrix.planned import Plan
 from matrix.registry.discovery import find_agents, find_stubs, real_servers_file
 from matrix.results.judgement import settled
 from tests.saboteurs.saboteur import Saboteur
