@@ -14,7 +14,7 @@ def create(name: str, room: Room) -> StubServer:
     async def die(_: Context, __: dict[str, Any]) -> NoReturn:
         room.die()
 
-    return tool_server(name, [StubTool("die", "End this server in the middle of the call.", die), echo_tool()])
+    return tool_server(name, [StubTool("die", "End this server in the middle of the call.", die), echo_tool("survive")])
 
 
 if __name__ == "__main__":

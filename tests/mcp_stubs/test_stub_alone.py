@@ -96,7 +96,7 @@ async def test_postonly_answers_everything_else(listening, said, name):
 
 async def test_mortal_takes_its_process_along(listening, root, said):
     async with Client(program(root, "mortal")) as client:
-        assert said(await client.call_tool("echo", {"text": "alive"})) == "alive"
+        assert said(await client.call_tool("survive", {"text": "alive"})) == "alive"
         with pytest.raises(MCPError, match="Connection closed"):
             await client.call_tool("die", {})
     with listening("mortal", "http") as (process, url):

@@ -65,7 +65,7 @@ async def test_mortal_dies_in_the_middle_of_the_call(stub, said, mode):
         async with anyio.create_task_group() as group:
             group.start_soon(serve)
             async with Client(Streams(), mode=mode) as client:
-                assert said(await client.call_tool("echo", {"text": "alive"})) == "alive"
+                assert said(await client.call_tool("survive", {"text": "alive"})) == "alive"
                 assert room.facts == {}
                 with pytest.raises(MCPError, match="Connection closed"):
                     await client.call_tool("die", {})
