@@ -60,8 +60,9 @@ def shown_instead(run: Run, tool: str, texts: Sequence[str]) -> str:
 
 
 def repeated(trace: Trace) -> str | None:
-    """Say which call a server saw more often than the model made it, or None.
+    """Say that a server saw a call more often than the model made it, or None.
 
+    Which call that was, is said where only one that fails is made again: otherwise the agent does so with each.
     Told only where the servers saw more calls in all than the model made: a tool of the agent may lie between the two.
     """
     if any(each.reply is None for each in trace.model):
@@ -75,8 +76,10 @@ def repeated(trace: Trace) -> str | None:
     if not extra:
         return f"the servers saw {len(seen)} calls, the model made {made}"
     same = [each for each in seen if (each.tool, canonical(each.arguments)) == min(extra)]
-    what = "the failing call was made" if _failed(same[0]) else "the server saw the call"
-    return f"{what} {_times(same, wanted[min(extra)])}: {same[0].tool}"
+    times = _times(same, wanted[min(extra)])
+    if _failed(same[0]):
+        return f"the failing call was made {times}: {same[0].tool}"
+    return f"the server saw the call {times}"
 
 
 def _changes(wanted: Mapping[str, Any], seen: ServerCall) -> Sequence[str]:

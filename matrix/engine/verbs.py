@@ -229,14 +229,15 @@ class AgentSession:
     entries: Mapping[str, Any]
 
     async def attempt(self, *turns: Turn, history: Any = None) -> Run:
-        """Run the agent on a script, however it ends."""
-        return await self.verbs.run(self.instance, self.entries, Script(turns), history)
+        """Run the agent on a script, however it ends. Raises Unsupported where its model has to use tools otherwise."""
+        run = await self.verbs.run(self.instance, self.entries, Script(turns), history)
+        if run.hidden is not None:
+            raise Unsupported(run.hidden)
+        return run
 
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
         run = await self.attempt(*turns, history=history)
-        if run.hidden is not None:
-            raise Unsupported(run.hidden)
         calls = any(turn.calls for turn in turns)
         stopped = trouble(self.verbs.trace, tuple(self.entries)) if calls else None
         if run.error is not None:

@@ -14,6 +14,8 @@ NO_LONGER_VOID = "the control was red when this was asked, and is not any more: 
 NO_LONGER_RESTS = "what this rested on was red when it was asked, and is not any more: ask again"
 STATELESS_QUESTION = "lifecycle.stateless-2026"
 """The capability that a cell of 2026-07-28 rests on."""
+FIRST_QUESTION = "invoke.round-trip"
+"""The capability that all others rest on where they are red for the same reason."""
 TRANSPORT_QUESTIONS = "transport.stdio", "transport.http", "transport.sse"
 """The capabilities that a cell over that transport rests on."""
 _Question = tuple[str, Transport, str]
@@ -74,7 +76,7 @@ class Judgement:
 
     def _bears_others(self, capability: str) -> bool:
         needed = {name for names in self.needs.values() for name in names}
-        return capability in {STATELESS_QUESTION, *TRANSPORT_QUESTIONS, *needed}
+        return capability in {FIRST_QUESTION, STATELESS_QUESTION, *TRANSPORT_QUESTIONS, *needed}
 
     def _settled(self, outcome: Outcome) -> Outcome:
         judged = self._judged(outcome)
@@ -113,6 +115,8 @@ class Judgement:
         questions = [(f"transport.{cell.transport}", STATEFUL)]
         if cell.revision == STATELESS:
             questions.append((STATELESS_QUESTION, STATELESS))
+        if cell.capability not in {STATELESS_QUESTION, *TRANSPORT_QUESTIONS}:
+            questions.append((FIRST_QUESTION, cell.revision))
         questions += [(name, cell.revision) for name in self.needs.get(cell.capability, ())]
         for capability, revision in questions:
             for column in self._asked.get((capability, cell.transport, revision), ()):
@@ -138,8 +142,10 @@ def _repeats(outcome: Outcome, base: Outcome) -> bool:
         return True
     if outcome.verdict not in {Verdict.FAILED, Verdict.TIMED_OUT} or outcome.reached is None or base.reached is None:
         return False
+    if outcome.reason == base.reason:
+        return True
     no_further = base.reached is not Reached.SHOWN and outcome.reached.rank <= base.reached.rank
-    return no_further or outcome.reason == base.reason
+    return no_further and base.cell.capability != FIRST_QUESTION
 
 
 def _resting(outcome: Outcome, cause: Outcome) -> Outcome:

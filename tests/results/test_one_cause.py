@@ -69,6 +69,16 @@ def test_a_transport_whose_calls_work_excuses_nothing_but_the_very_same_breach()
     ]
 
 
+def test_who_cannot_make_one_call_well_is_told_so_once_unless_the_reason_is_another() -> None:
+    twice = "the server saw the call twice"
+    base = red(cell("invoke.round-trip"), twice, Reached.SHOWN)
+    same = red(cell("schema.x", "schemas"), twice, Reached.SHOWN)
+    other = red(cell("schema.y", "schemas"), "an item was lost", Reached.LISTED)
+    assert told(settled((base, same, other))) == [("failed", None), ("unsupported", base.cell.id), ("failed", None)]
+    of_transport = red(cell("transport.http"), twice, Reached.SHOWN)
+    assert told(settled((base, of_transport))) == [("unsupported", of_transport.cell.id), ("failed", None)]
+
+
 def test_of_several_that_rest_on_one_another_the_deepest_is_named() -> None:
     outcomes = (
         red(cell("invoke.x", revision=STATELESS)),

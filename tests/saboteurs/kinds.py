@@ -90,7 +90,7 @@ KINDS: Mapping[str, tuple[str, Saboteur]] = {
         "invoke.tool-error",
         Saboteur(TriesAFailedCallAgain, "the failing call was made twice: attempt"),
     ),
-    "every call is made twice": ("invoke.round-trip", Saboteur(DispatchesTwice, "the server saw the call twice: echo")),
+    "every call is made twice": ("invoke.round-trip", Saboteur(DispatchesTwice, "the server saw the call twice")),
     "a call is made after a stall": (
         "concurrency.event-loop",
         Saboteur(StallsBeforeItCalls, "held its event loop for more than 1 s in one blocking call"),

@@ -163,7 +163,9 @@ class Conversation:
         if not request.offered:
             # A request without tools where the script needs one: a side call (a title, a summary), or an agent
             # that has lost its tools. It does not use up a turn.
-            self.hidden = self._reach.hidden(turn.calls[0], request) or self.hidden
+            every = [each for one in self.script.turns for each in one.calls]
+            wanted = next((each for each in every if not each.literal), turn.calls[0])
+            self.hidden = self._reach.hidden(wanted, request) or self.hidden
             text = a_word(f"{request.system} {request.user_text.replace(self.prompt, '')}")
             return _Move(_said(request, say(text) if text else _FAREWELL), note="offered no tools; the script waits")
         if request.choice.calling is Calling.NONE:
