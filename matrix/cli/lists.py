@@ -20,14 +20,19 @@ def list_(what: str, as_json: bool) -> None:
     from matrix.registry import discovery  # noqa: PLC0415
     from matrix.report import catalogue  # noqa: PLC0415
 
+    none_registered = False
     if what == "agents":
-        rows = [catalogue.agent_row(each) for each in discovery.find_agents(Path.cwd())]
+        agents = discovery.find_agents(Path.cwd())
+        none_registered = all(each.is_control for each in agents)
+        rows = [catalogue.agent_row(each) for each in agents]
     elif what == "servers":
         pinned = PinnedServers(discovery.real_servers_file())
         rows = [catalogue.server_row(each) for each in (*discovery.find_stubs(), *pinned.servers())]
     else:
         rows = [catalogue.capability_row(each) for each in find_capabilities()]
     click.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else catalogue.listing(rows))
+    if none_registered and not as_json:
+        click.echo("no agent is registered here; `run --agent package.module:attribute` asks one anyway", err=True)
 
 
 @click.command()

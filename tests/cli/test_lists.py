@@ -24,6 +24,16 @@ def test_agents_are_listed_with_those_that_are_broken(project: Path, matrix: Mat
     assert "broken: factry: unknown key (the nearest is 'factory'); correct `factry` in" in out
 
 
+def test_a_folder_without_agents_says_how_to_ask_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, matrix: Matrix
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = matrix("list")
+    assert (code, [line.split()[0] for line in out.splitlines()]) == (0, ["control"])
+    assert err == "no agent is registered here; `run --agent package.module:attribute` asks one anyway\n"
+    assert matrix("list", "--json")[2] == ""
+
+
 @pytest.mark.parametrize("what", ["agents", "servers", "capabilities"])
 def test_lists_are_json_for_scripts(project: Path, matrix: Matrix, what: str) -> None:
     code, out, err = matrix("list", what, "--json")
