@@ -168,7 +168,8 @@ async def shutdown(cell: CellVerbs) -> None:
         gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
         left = len(cell.trace.open_sessions())
         still_ran = f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run"
-        expect(gone, f"{still_ran}; an agent that keeps them for its next run has to offer close() or aclose()")
+        mend = "" if cell.is_command else "; an agent that keeps them for its next run has to offer close() or aclose()"
+        expect(gone, f"{still_ran}{mend}")
     else:
         await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)

@@ -179,6 +179,11 @@ class CellVerbs(Asking, Protocol):
         ...
 
     @property
+    def is_command(self) -> bool:
+        """Whether each run of the agent is a process of its own."""
+        ...
+
+    @property
     def group_size(self) -> int:
         """How many agents of this run use the server together (`concurrency.all-agents`)."""
         ...

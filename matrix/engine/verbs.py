@@ -108,6 +108,11 @@ class Verbs:
         return self._setting.agent.native
 
     @property
+    def is_command(self) -> bool:
+        """Whether each run of the agent is a process of its own."""
+        return self._setting.agent.command is not None
+
+    @property
     def group_size(self) -> int:
         """How many agents use the server together."""
         return self._setting.group_size

@@ -56,7 +56,14 @@ class Refusing(Keeping):
     ("agent", "verdict", "reason"),
     [
         (Closing, Verdict.PASSED, ""),
-        (Keeping, Verdict.FAILED, "1 of 1 server processes still ran 0.5 s after the run"),
+        (
+            Keeping,
+            Verdict.FAILED,
+            (
+                "1 of 1 server processes still ran 0.5 s after the run; "
+                "an agent that keeps them for its next run has to offer close() or aclose()"
+            ),
+        ),
         (Refusing, Verdict.FAILED, "closing the agent ended with RuntimeError: the pool is gone"),
     ],
 )

@@ -39,10 +39,10 @@ pytestmark = pytest.mark.anyio
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
 
 
-async def echoes(cell, name="echo"):
+async def echoes(cell, name="echo", tool="echo"):
     """Whether a new client of this server is served."""
     async with cell.connect(name) as client:
-        return text_of(await client.call_tool("echo", {"text": "still here"})) == "still here"
+        return text_of(await client.call_tool(tool, {"text": "still here"})) == "still here"
 
 
 async def test_a_server_that_is_dead_on_arrival_exits_with_its_code_and_its_last_words(lab):
@@ -70,7 +70,7 @@ async def test_a_server_that_is_dead_on_arrival_refuses_connections(lab, transpo
 async def test_a_server_that_dies_in_mid_call_answers_nobody_and_takes_no_other_along(lab, transport):
     async with attached(lab, "mortal", "echo", transport=transport) as cell, cell.connect("echo") as bystander:
         async with cell.connect("mortal") as client:
-            for tool in ("die", "echo"):
+            for tool in ("die", "survive"):
                 with pytest.raises(MCPError):
                     await client.call_tool(tool, {"text": "x"})
         assert text_of(await bystander.call_tool("echo", {"text": "x"})) == "x"
@@ -97,7 +97,7 @@ async def test_a_stdio_server_that_has_died_can_be_started_again(lab):
             await line.shake_hands()
             await line.send(tools_call(1, "die"))
             assert (await line.read(), await line.gone()) == (None, 1)
-        assert await echoes(cell, "mortal")
+        assert await echoes(cell, "mortal", "survive")
 
 
 async def test_a_flood_on_stderr_reaches_the_client_and_does_not_block_the_call(lab, tmp_path):
