@@ -11,11 +11,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
+import anyio.to_thread
 import respx
 
 from matrix.adapters import certificate
@@ -41,6 +43,9 @@ from matrix.sources import HttpServer, OpenServers
 
 HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer matrix-probe-token"}
 """What every HTTP server is configured with: what an agent does with it, `transport.headers` asks."""
+THREADS = 128
+"""How many threads the runs of an agent may have, of asyncio and anyio: Python's own number is that of the processors
+and four, so that on a small machine sixteen runs at once would wait for one another for ever."""
 ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
 """What every stub is configured with over stdio: whether an agent hands it on, `transport.stdio` asks."""
 
@@ -111,6 +116,8 @@ class Worker:
     async def serve(self) -> None:
         """Answer questions until the parent ends this process, or goes away itself."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS))
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         incoming: asyncio.Queue[Ask] = asyncio.Queue()
 
         def read() -> None:

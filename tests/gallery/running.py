@@ -41,6 +41,10 @@ async def in_an_executor(task: Any) -> str:
     return await asyncio.get_running_loop().run_in_executor(EXECUTOR, asyncio.run, Honest.answer(task))
 
 
+async def in_the_default_executor(task: Any) -> str:
+    return await asyncio.to_thread(asyncio.run, Honest.answer(task))
+
+
 class Loop:
     """Has one loop, in a thread that was started before the first run, for all of them."""
 

@@ -183,6 +183,7 @@ GALLERY: Mapping[str, tuple[Exhibit, ...]] = {
     "running": (
         Exhibit("running:in_a_thread", "Runs in a plain thread, in a loop of its own.", RUNS, transports=BOTH),
         Exhibit("running:in_an_executor", "Runs in an executor that was made by its module.", RUNS),
+        Exhibit("running:in_the_default_executor", "Runs in the threads that asyncio has.", RUNS),
         Exhibit("running:Loop", "Runs in one loop, in a thread that is older than all runs.", RUNS),
         Exhibit("running:Queue", "Runs in workers that take runs out of a queue.", RUNS),
         Exhibit("running:Shielded.answer", "Runs in a task that is shielded.", RUNS),

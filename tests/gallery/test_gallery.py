@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_what_is_unusual_and_correct_is_green_or_honestly_unsupported(kind):
 @pytest.mark.parametrize("kind", GALLERY)
 def test_so_it_is_with_the_whole_sample_over_every_transport(kind):
     expect_the_table(kind, whole=True)
+
+
+@pytest.mark.parametrize("target", ["forms:blocking", "running:in_the_default_executor"])
+def test_sixteen_runs_in_threads_are_in_flight_at_once_whatever_machine_it_is(target):
+    (exhibit,) = [each for each in ALL if each.target == target]
+    cells = {replace(each, capability="concurrency.many-runs") for each in wanted(exhibit, whole=False)}
+    found = outcomes([exhibit], {each for each in cells if each.server == "echo"})
+    assert {each.cell.capability for each in found} == {"concurrency.many-runs"}
+    assert red(found) == {}
 
 
 def test_an_endpoint_that_the_scripted_model_lacks_is_no_fault_of_the_agents():
