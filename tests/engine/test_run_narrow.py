@@ -93,7 +93,8 @@ def test_the_exit_code_of_a_narrow_run_and_its_table_speak_of_its_own_cells(proj
     assert (result.exit_code, verdicts(result.matrix)) == (0, {"control": "passed", "good": "passed"})
     assert (result.matrix.complete, result.matrix.header.planned) == (True, 2)
     assert len(result.whole.outcomes) == 6
-    assert [each.verdict.value for each in result.whole.outcomes if each.cell.agent == "mute"] == ["failed"] * 2
+    mute = [each.verdict.value for each in result.whole.outcomes if each.cell.agent == "mute"]
+    assert mute == ["failed", "unsupported"]  # the second says what the first has said
 
 
 class Impatient(Witness):
@@ -133,7 +134,7 @@ def test_a_narrow_run_can_be_resumed_in_the_folder_of_a_wide_one_that_was_interr
 ) -> None:
     path = output / "matrix.jsonl"
     lines = path.read_text().splitlines()
-    path.write_text("".join(f"{each}\n" for each in lines[:-1] if f'"mute::{TRIP}' not in each))
+    path.write_text("".join(f"{each}\n" for each in lines[:-1] if f'"cell": "mute::{TRIP}' not in each))
     _, result, witness = ask(project, output, MUTE_ONCE, resume=True)
     assert (witness.done, witness.asked) == (1, {"mute"})
     assert (len(result.whole.outcomes), result.whole.complete) == (6, True)
