@@ -14,7 +14,7 @@ from mcp_stubs._stub import Context, StubServer, StubTool, described, strings, t
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PATIENCE = 2.0
+PATIENCE = 4.0
 """Seconds after which the turnstile no longer waits for more callers."""
 
 _ANSWERED: ContextVar[anyio.Event | None] = ContextVar("_ANSWERED", default=None)
