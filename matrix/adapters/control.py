@@ -183,21 +183,25 @@ class Control:
         return f"error: {text}" if result.is_error else text
 
     async def converse(self) -> str:
-        """Talk to the model until it answers with text."""
+        """Put the task to the model, and return its answer."""
         messages: list[Any] = [*(self.task.history or []), {"role": "user", "content": self.task.prompt}]
         async with self.http(timeout=None) as http:  # a turn may be held back for long
-            while True:
-                message = await self.ask_model(http, messages)
-                messages.append(message)
-                calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or []
-                if not calls:
-                    return str(message["content"])
-                functions = [each["function"] for each in calls]
-                shown = await self.together([(each["name"], json.loads(each["arguments"])) for each in functions])
-                messages += [
-                    {"role": "tool", "tool_call_id": each["id"], "content": text}
-                    for each, text in zip(calls, shown, strict=True)
-                ]
+            return await self.until_text(http, messages)
+
+    async def until_text(self, http: httpx2.AsyncClient, messages: list[Any]) -> str:
+        """Let the model go on with a conversation, and make its calls, until it answers with text."""
+        while True:
+            message = await self.ask_model(http, messages)
+            messages.append(message)
+            calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or []
+            if not calls:
+                return str(message["content"])
+            functions = [each["function"] for each in calls]
+            shown = await self.together([(each["name"], json.loads(each["arguments"])) for each in functions])
+            messages += [
+                {"role": "tool", "tool_call_id": each["id"], "content": text}
+                for each, text in zip(calls, shown, strict=True)
+            ]
 
     async def ask_model(self, http: httpx2.AsyncClient, messages: Sequence[Any]) -> Mapping[str, Any]:
         """Ask the model for its next message; one that is busy or fails is asked again."""

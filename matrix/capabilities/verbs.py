@@ -98,8 +98,9 @@ class Run:
         """Return what the model was shown for each call of the tool, in the script's order; None: nothing."""
         found: dict[str, ShownResult] = {}
         for exchange in self.exchanges:
-            # What was shown first counts: an agent may clear the results of earlier turns.
-            found = {**{each.call_id: each for each in exchange.shown}, **found}
+            for each in exchange.shown:
+                # What was shown first counts: an agent may clear the results of earlier turns.
+                found.setdefault(each.call_id, each)
         return [
             found.get(call_id)
             for exchange in self.exchanges

@@ -8,6 +8,7 @@ machine. What is left is a blocking call: a sleep, a request or a process that s
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from pathlib import Path
@@ -49,13 +50,15 @@ class Beat:
             self._over.wait(SECONDS)
 
     def _busy(self) -> float:
-        """Return the seconds for which the loop's thread has computed, or has waited for a processor."""
-        return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident or 0)) + self._queued()
+        """Return the seconds for which the loop's thread has computed, or has waited for a processor.
 
-    def _queued(self) -> float:
-        """Return the seconds for which the loop's thread has waited for a processor, where the system tells that."""
+        Where the system does not tell the one or the other (macOS tells neither), that counts as held.
+        """
+        if sys.platform != "linux":
+            return 0.0
+        computed = time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident or 0))
         try:
             told = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text(encoding="ascii")
         except OSError:
-            return 0.0
-        return int(told.split()[1]) / 1e9
+            return computed
+        return computed + int(told.split()[1]) / 1e9

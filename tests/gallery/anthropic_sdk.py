@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from anthropic import Anthropic, AsyncAnthropic
 
-from tests.gallery.chat_options import FINISH, Finished
+from tests.gallery.chat_options import Finishes
 from tests.saboteurs.honest import Honest
 
 
@@ -87,22 +87,8 @@ class MessagesOneByOne(Messages):
         return [await self.one(name, arguments)]
 
 
-class MessagesFinishing(Messages):
+class MessagesFinishing(Finishes, Messages):
     more: ClassVar[Mapping[str, Any]] = {"tool_choice": {"type": "any"}}
-
-    def offer(self) -> list[Mapping[str, Any]]:
-        return [FINISH, *super().offer()]
-
-    async def one(self, name: str, arguments: dict[str, Any]) -> str:
-        if name == "finish":
-            raise Finished(arguments["answer"])
-        return await super().one(name, arguments)
-
-    async def converse(self) -> str:
-        try:
-            return await super().converse()
-        except Finished as finished:
-            return str(finished)
 
 
 class MessagesInAThread(Messages):

@@ -123,8 +123,8 @@ class Finished(Exception):
     """The model has called the tool that ends the run; the text is the answer."""
 
 
-class Finishing(Constrained):
-    more: ClassVar[Mapping[str, Any]] = {"tool_choice": "required"}
+class Finishes(Honest):
+    """Ends when its model calls `finish`, a tool of its own, with the answer."""
 
     def offer(self) -> list[Mapping[str, Any]]:
         return [FINISH, *super().offer()]
@@ -139,6 +139,10 @@ class Finishing(Constrained):
             return await super().converse()
         except Finished as finished:
             return str(finished)
+
+
+class Finishing(Finishes, Constrained):
+    more: ClassVar[Mapping[str, Any]] = {"tool_choice": "required"}
 
 
 class FirstTurnForced(Constrained):

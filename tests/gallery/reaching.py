@@ -151,20 +151,6 @@ class Specialist(Delegated):
         async with self.http(timeout=None) as http:
             return await self.until_text(http, messages)
 
-    async def until_text(self, http: httpx2.AsyncClient, messages: list[Any]) -> str:
-        while True:
-            message = await self.ask_model(http, messages)
-            messages.append(message)
-            calls: Sequence[Any] = message.get("tool_calls") or []
-            if not calls:
-                return str(message["content"])
-            functions = [each["function"] for each in calls]
-            shown = await self.together([(each["name"], json.loads(each["arguments"])) for each in functions])
-            messages += [
-                {"role": "tool", "tool_call_id": each["id"], "content": text}
-                for each, text in zip(calls, shown, strict=True)
-            ]
-
 
 class HandedOver(Delegated):
     delegate = declared("transfer_to_billing", "Hand off to the billing agent.")
