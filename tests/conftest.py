@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class MarkdownSnapshot(TextSnapshot):
 
 def pytest_xdist_auto_num_workers() -> int:
     """Say how many `-n auto` is: more than there are cores, since many tests wait for processes and deadlines."""
-    return math.ceil(1.5 * (os.cpu_count() or 1))
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -30,12 +30,15 @@ Calls = Sequence[tuple[str, dict[str, Any]]]
 
 
 class Hurries(Honest):
-    """Waits three seconds for each call of a turn of several: a vice shows soon, and a busy machine costs no more."""
+    """Waits ten seconds for each call of a turn of several: a vice shows soon, and what only waits is not cut off.
+
+    The turnstile lets a caller who comes alone through after four.
+    """
 
     several = False
 
     async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
-        with anyio.fail_after(3.0 if self.several else None):
+        with anyio.fail_after(10.0 if self.several else None):
             return await super().call(server, tool, arguments)
 
 
