@@ -187,7 +187,7 @@ class Session:
         return types.ListToolsResult.model_validate(found)
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        async with asyncio.timeout(Honest.patience):
+        async with asyncio.timeout(Honest.patience_with_a_call):
             found = await self.request("tools/call", name=name, arguments=arguments)
         return types.CallToolResult.model_validate(found)
 

@@ -130,7 +130,6 @@ class SpoilsSiblings(Honest):
 class BlocksTheLoop(Honest):
     """Calls a server from synchronous code, which lets nothing else happen until it is answered."""
 
-    patience = 30.0
     blocked = 1.5
     """Seconds after which it goes on without an answer."""
 

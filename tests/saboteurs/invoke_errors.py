@@ -43,6 +43,7 @@ class NeverGivesUp(Honest):
     """Waits for ever for a server that is silent."""
 
     patience = None
+    patience_with_a_call = None
 
 
 class SaysNothingOfADeadServer(Honest):

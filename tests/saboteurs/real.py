@@ -39,7 +39,7 @@ class CutsResults(Honest):
 class SharesAnAnswerBetweenRuns(Honest):
     """Answers a call with what another run was answered by the same tool."""
 
-    patience = 3.0
+    patience_with_a_call = 3.0
     first: ClassVar[dict[tuple[str, str], tuple[Honest, asyncio.Future[types.CallToolResult]]]] = {}
 
     async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
@@ -99,8 +99,6 @@ SABOTEURS: Mapping[str, Saboteur] = {
                 "concurrency.pool",
                 # It asks in several runs as well.
                 "transport.http-error",
-                # Its patience is shorter than this server's start.
-                "transport.slow-start",
             }
         ),
     ),
