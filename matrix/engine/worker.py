@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +24,19 @@ from matrix.adapters.choose import Starter, imported, starter, takes_its_model_f
 from matrix.adapters.provider_keys import set_variables
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.cell import execute
-from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
+from matrix.engine.channel import Channel
+from matrix.engine.messages import (
+    NOT_LIVE,
+    Ask,
+    CannotLoad,
+    Done,
+    Job,
+    NotAsked,
+    Ready,
+    WorkerFault,
+    encoded,
+    question,
+)
 from matrix.engine.verbs import Setting
 from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
@@ -37,7 +48,7 @@ from matrix.lab.servers.stubs import load_stub
 from matrix.model import HOST_VARIABLE, Capability, Cell, Probe, Transport, Verdict
 from matrix.outcome import Outcome
 from matrix.plan import server_labels
-from matrix.processes import end_marked, mark
+from matrix.redaction import printable
 from matrix.registry.importing import Broken
 from matrix.sources import HttpServer, OpenServers
 
@@ -46,11 +57,13 @@ HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer
 THREADS = 128
 """How many threads the runs of an agent may have, of asyncio and anyio: Python's own number is that of the processors
 and four, so that on a small machine sixteen runs at once would wait for one another for ever."""
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether the agent has closed our end of the channel."""
 ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
 """What every stub is configured with over stdio: whether an agent hands it on, `transport.stdio` asks."""
 
 
-def main(job: Job, pipe: Connection) -> None:
+def main(job: Job, channel: Channel) -> None:
     """Serve one agent's cells until the parent ends us; the entry point of the process."""
     _set_apart()
     os.environ[HOST_VARIABLE] = "nobody declared this"
@@ -65,20 +78,20 @@ def main(job: Job, pipe: Connection) -> None:
         try:
             start = starter(job.agent)
             if live and takes_its_model_from_the_task(job.agent):
-                pipe.send(NotAsked(NOT_LIVE))
+                channel.send(encoded(NotAsked(NOT_LIVE)))
                 return
             services = None if job.agent.services is None or live else imported(job.agent, job.agent.services)
         except Broken as broken:
-            pipe.send(CannotLoad(broken.cause, broken.mend))
+            channel.send(encoded(CannotLoad(printable(broken.cause), printable(broken.mend))))
             return
         try:
             lab = stack.enter_context(Lab())
-            worker = Worker(job, pipe, lab, servers, start(lab.folder))
+            worker = Worker(job, channel, lab, servers, start(lab.folder))
             with recorded() if live else intercepted(worker.play, _router(services), lab.url):
-                pipe.send(Ready())
+                channel.send(encoded(Ready()))
                 asyncio.run(worker.serve())
         except Exception as problem:  # noqa: BLE001  (the parent has to be told)
-            pipe.send(WorkerFault(f"{type(problem).__name__}: {problem}"))
+            channel.send(encoded(WorkerFault(printable(f"{type(problem).__name__}: {problem}"))))
     # Threads that an agent has left behind must not keep the process alive.
     os._exit(0)
 
@@ -100,9 +113,9 @@ def _set_apart() -> None:
 class Worker:
     """Takes questions from the pipe, runs them concurrently, and sends what they came to."""
 
-    def __init__(self, job: Job, pipe: Connection, lab: Lab, servers: OpenServers, start: Starter) -> None:
+    def __init__(self, job: Job, channel: Channel, lab: Lab, servers: OpenServers, start: Starter) -> None:
         self._job = job
-        self._pipe = pipe
+        self._channel = channel
         self._lab = lab
         self._servers = servers
         self._capabilities = {each.id: each for each in find_capabilities()}
@@ -121,12 +134,11 @@ class Worker:
         incoming: asyncio.Queue[Ask] = asyncio.Queue()
 
         def read() -> None:
-            with contextlib.suppress(EOFError, OSError):
-                while True:
-                    loop.call_soon_threadsafe(incoming.put_nowait, self._pipe.recv())
-            # The parent is gone: so must be everything that carries our mark, ourselves included.
-            end_marked(mark())
-            os._exit(0)
+            while not self._channel.has_ended:
+                self._channel.wait(_LOOK_SECONDS)
+                for body in self._channel.received():
+                    loop.call_soon_threadsafe(incoming.put_nowait, question(body))
+            # The parent is gone, or the agent has closed the line to it: either way somebody else ends us.
 
         threading.Thread(target=read, name="questions", daemon=True).start()
         running: set[asyncio.Task[None]] = set()
@@ -144,8 +156,12 @@ class Worker:
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
             outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
+        try:
+            told = encoded(Done(outcome, evidence))
+        except ValueError as problem:
+            told = encoded(Done(outcome, {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}))
         with self._sending:
-            self._pipe.send(Done(outcome, evidence))
+            self._channel.send(told)
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO
