@@ -27,7 +27,14 @@ START_SECONDS = 120.0
 """How long it may take to start a process; the imports are the most of it."""
 _PATIENCE_SECONDS = 0.5
 """How long nothing is heard of it before it is continued, in case that somebody has stopped it."""
-_CODE = "import sys; sys.path[:] = {path!r}; from matrix.engine.forking import main; main({descriptor}, {parent})"
+_CODE = """\
+import sys
+sys.path[:] = {path!r}
+from matrix.engine.forking import serve, settle
+settle({parent})
+import matrix.engine.preload
+serve({descriptor})
+"""
 
 
 class ForkServerGone(Exception):
@@ -128,6 +135,8 @@ class ForkServer:
         return pid
 
     def _has_word(self) -> bool:
+        if self.has_gone:
+            raise ConnectionResetError
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
         return len(self._unread) >= NOTICE.size or bool(poll.poll(0))

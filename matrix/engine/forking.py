@@ -7,7 +7,6 @@ becomes its own child, and is ended with them. When its parent has gone, everyth
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import pickle
 import select
@@ -17,11 +16,11 @@ import struct
 import sys
 import traceback
 from types import FrameType
+from typing import NoReturn
 
 from matrix.descent import adopt_orphans, end_children, end_with_parent
 from matrix.processes import CANCELLING
 
-PRELOAD = "matrix.engine.preload"
 LENGTH = struct.Struct(">I")
 """Stands before a pickled request; the descriptors that the function is given come with it."""
 NOTICE = struct.Struct(">cii")
@@ -30,14 +29,17 @@ STARTED, ENDED = b"s", b"e"
 MOST_DESCRIPTORS = 4
 
 
-def main(descriptor: int, parent: int) -> None:
-    """Serve the parent, to whom this socket leads, for as long as it is there."""
+def settle(parent: int) -> None:
+    """Become what no interrupt ends, and what everything comes back to that its processes leave behind."""
     for each in CANCELLING:  # the parent alone decides when an interrupted run ends; it has held them back until here
         signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, CANCELLING)
     adopt_orphans()
     end_with_parent(parent, signal.SIGCONT)  # where somebody has stopped us, we are to see that it has gone
-    importlib.import_module(PRELOAD)
+
+
+def serve(descriptor: int) -> NoReturn:
+    """Serve the parent, to whom this socket leads, for as long as it is there."""
     with contextlib.suppress(OSError):
         _Forking(socket.socket(fileno=descriptor)).serve()
     signal.set_wakeup_fd(-1)

@@ -30,7 +30,7 @@ class Job:
     shared: str | None = None
     """The URL of the server that all agents use at the same time."""
     scratch: Path | None = None
-    """The run's temporary folder, which the parent removes."""
+    """The run's temporary folder, which the parent removes; each worker has one of its own in it."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from matrix.descent import is_stopped
 from matrix.engine import entry
@@ -21,6 +23,7 @@ from matrix.engine.messages import Ask, Job, LastWords, Report, asked, report
 from matrix.errors import TemporaryFolderTooLong
 from matrix.model import Capability, Cell, Verdict
 from matrix.processes import end_group, end_marked
+from matrix.redaction import LAB_FOLDER
 
 GRACE_SECONDS = 30.0
 """How long after the last of a cell's limits its worker may take to say so; then it is taken for blocked."""
@@ -70,6 +73,7 @@ class WorkerProcess:
     pid: int
     server: ForkServer
     channel: Channel
+    folder: Path
     mark: str
     in_flight: dict[str, InFlight] = field(default_factory=dict[str, InFlight])
     ready_by: float = 0.0
@@ -133,6 +137,7 @@ class WorkerProcess:
         self.channel.close()
         if sys.platform != "linux":  # there the fork server has ended what came from it
             end_marked(self.mark)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_stopped(self) -> bool:
         now = time.monotonic()
@@ -162,11 +167,12 @@ def warm_up() -> None:
 def start(job: Job) -> WorkerProcess:
     """Start a worker for a job. Raises ForkServerGone."""
     server, mark = fork_server(), secrets.token_hex(8)
+    folder = Path(tempfile.mkdtemp(prefix=LAB_FOLDER, dir=job.scratch))
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            pid = server.fork(entry.enter, (job, mark), theirs)
+            pid = server.fork(entry.enter, (job, mark, folder), theirs)
         except ForkServerGone:
             ours.close()
             raise
-    return WorkerProcess(job, pid, server, Channel(ours, mark), mark, ready_by=time.monotonic() + START_SECONDS)
+    return WorkerProcess(job, pid, server, Channel(ours, mark), folder, mark, ready_by=time.monotonic() + START_SECONDS)

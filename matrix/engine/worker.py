@@ -23,6 +23,7 @@ from matrix.adapters import certificate
 from matrix.adapters.choose import Starter, imported, starter, takes_its_model_from_the_task
 from matrix.adapters.provider_keys import set_variables
 from matrix.capabilities.registry import find_capabilities
+from matrix.engine import tampering
 from matrix.engine.cell import execute
 from matrix.engine.channel import Channel
 from matrix.engine.messages import (
@@ -31,6 +32,7 @@ from matrix.engine.messages import (
     CannotLoad,
     Done,
     Job,
+    LastWords,
     NotAsked,
     Ready,
     WorkerFault,
@@ -46,8 +48,9 @@ from matrix.lab.model.transport import intercepted
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
 from matrix.model import HOST_VARIABLE, Capability, Cell, Probe, Transport, Verdict
-from matrix.outcome import Outcome
+from matrix.outcome import Blame, Outcome
 from matrix.plan import server_labels
+from matrix.raised import is_of, told
 from matrix.redaction import printable
 from matrix.registry.importing import Broken
 from matrix.sources import HttpServer, OpenServers
@@ -63,7 +66,7 @@ ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
 """What every stub is configured with over stdio: whether an agent hands it on, `transport.stdio` asks."""
 
 
-def main(job: Job, channel: Channel) -> None:
+def main(job: Job, channel: Channel, folder: Path) -> None:
     """Serve one agent's cells until the parent ends us; the entry point of the process."""
     _set_apart()
     os.environ[HOST_VARIABLE] = "nobody declared this"
@@ -85,15 +88,40 @@ def main(job: Job, channel: Channel) -> None:
             channel.send(encoded(CannotLoad(printable(broken.cause), printable(broken.mend))))
             return
         try:
-            lab = stack.enter_context(Lab())
+            lab = stack.enter_context(Lab(folder))
             worker = Worker(job, channel, lab, servers, start(lab.folder))
             with recorded() if live else intercepted(worker.play, _router(services), lab.url):
-                channel.send(encoded(Ready()))
-                asyncio.run(worker.serve())
+                _run(worker, channel)
         except Exception as problem:  # noqa: BLE001  (the parent has to be told)
-            channel.send(encoded(WorkerFault(printable(f"{type(problem).__name__}: {problem}"))))
+            did, failed = tampering.found(), printable(told(problem))
+            channel.send(encoded(WorkerFault(failed) if did is None else LastWords(f"{did}; then {failed}")))
     # Threads that an agent has left behind must not keep the process alive.
     os._exit(0)
+
+
+def _run(worker: Worker, channel: Channel) -> None:
+    """Serve until the parent ends us, or the agent does; then its last words are sent before anything is torn down."""
+    try:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+    except BaseException as problem:  # noqa: BLE001
+        channel.send(encoded(LastWords(f"set an event loop policy that makes no loop: {printable(told(problem))}")))
+        os._exit(1)
+    channel.send(encoded(Ready()))
+    serving = loop.create_task(worker.serve())
+    try:
+        loop.run_until_complete(serving)
+    except SystemExit as problem:
+        did = f"called sys.exit({problem.code!r})"
+    except BaseException as problem:
+        if serving.done() and not serving.cancelled():
+            raise
+        stopped = "stopped its event loop" if is_of(problem, RuntimeError) else f"raised {told(problem)}"
+        did = "cancelled every task of its event loop" if serving.done() else stopped
+    else:
+        did = "ended its event loop"
+    channel.send(encoded(LastWords(printable(did))))
+    os._exit(1)
 
 
 def _set_apart() -> None:
@@ -154,14 +182,17 @@ class Worker:
         try:
             outcome, evidence = await execute(ask.cell, capability, setting, ask.number)
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
-            reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
+            reason = printable(f"the worker could not tell what it saw: {told(problem)}")
             outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
+        if outcome.blamed_on is Blame.MATRIX and (did := tampering.found()) is not None:
+            reason = f"the agent {printable(did)}; then {outcome.reason}"
+            outcome = Outcome.of_one_attempt(ask.cell, Verdict.FAILED, reason)
         try:
-            told = encoded(Done(outcome, evidence))
+            message = encoded(Done(outcome, evidence))
         except ValueError as problem:
-            told = encoded(Done(outcome, {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}))
+            message = encoded(Done(outcome, {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}))
         with self._sending:
-            self._channel.send(told)
+            self._channel.send(message)
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO
