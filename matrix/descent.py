@@ -6,6 +6,7 @@ is. Elsewhere nothing is adopted, and only what is still below its parent is fou
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
@@ -19,6 +20,8 @@ _SET_PARENT_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES, _SET_CHILD_SUBREAPER = 1, 38, 
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446  # the same on every architecture
 _LANDLOCK_VERSION, _SCOPE_SIGNAL = 1, 1 << 1  # linux/landlock.h
 _SCOPES_SIGNALS_SINCE = 6
+_POLL_SECONDS = 0.05
+_SERVING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 _ROUNDS = 100
 """How often what is left is looked for again: a fork may be faster than one look."""
 
@@ -59,6 +62,29 @@ def below(pid: int) -> Iterator[psutil.Process]:
         for each in psutil.Process(pid).children(recursive=True):
             if still_runs(each):
                 yield each
+
+
+async def strays(before: Collection[int], seconds: float) -> tuple[str, ...]:
+    """Return the names, sorted, of what came below this process since, and still runs after so many seconds.
+
+    What `multiprocessing` keeps for itself is not counted: it ends with the process that it serves.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while names := _names_below(before):
+        if loop.time() >= until:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    return names
+
+
+def _names_below(before: Collection[int]) -> tuple[str, ...]:
+    names: list[str] = []
+    for each in below(os.getpid()):
+        with contextlib.suppress(psutil.Error):
+            if each.pid not in before and not any(word in " ".join(each.cmdline()) for word in _SERVING):
+                names.append(each.name())
+    return tuple(sorted(names))
 
 
 def end_children(spared: Collection[int] = ()) -> None:

@@ -207,6 +207,8 @@ class Capability:
     """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
+    alone: bool = False
+    """Whether its agent is to have nothing else in flight in its process: the question is about that process."""
     retries: bool = False
     """Whether a call may reach its server more often than the model made it: the question is about that."""
 

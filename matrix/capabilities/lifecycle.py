@@ -149,6 +149,7 @@ async def tools_only(cell: CellVerbs) -> None:
     "lifecycle.shutdown",
     severity="core",
     servers=["echo"],
+    alone=True,
     rules=[duties.SESSION_MANAGEMENT],
     failures=["anthropics/claude-code#31958", "NousResearch/hermes-agent#50169", "google/adk-js#377"],
 )
@@ -156,10 +157,11 @@ async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
 
     After a run with one call, and nothing else to do, every server process that the agent started has to end; so has
-    everything else that the agent's own command started, where it is one. An agent that offers a `close()` or
-    `aclose()` is closed first. Over HTTP a session that nobody ends by DELETE is noted: the specification recommends
+    everything else that it started, in whatever session. An agent that offers a `close()` or `aclose()` is closed
+    first. Over HTTP a session that nobody ends by DELETE is noted: the specification recommends
     it.
     """
+    before = cell.processes()
     await cell.ask(call("echo", text=cell.nonce()), say("done"))
     await cell.retire()
     if cell.transport is Transport.STDIO:
@@ -168,12 +170,18 @@ async def shutdown(cell: CellVerbs) -> None:
         gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
         left = len(cell.trace.open_sessions())
         still_ran = f"{left} of {len(started)} server processes still ran {SHUTDOWN_SECONDS:g} s after the run"
-        mend = "" if cell.is_command else "; an agent that keeps them for its next run has to offer close() or aclose()"
-        expect(gone, f"{still_ran}{mend}")
+        expect(gone, f"{still_ran}{_keeping(cell)}")
     else:
         await duties.ends_its_sessions(cell.trace)
     stayed = await cell.leftovers(SHUTDOWN_SECONDS)
     expect(not stayed, f"the run left {', '.join(stayed)} running")
+    strays = await cell.strays(before, SHUTDOWN_SECONDS)
+    expect(not strays, f"the run left {', '.join(strays)} running{_keeping(cell)}")
+
+
+def _keeping(cell: CellVerbs) -> str:
+    """Say what an agent has to offer that keeps processes for its next run; a command has none."""
+    return "" if cell.is_command else "; an agent that keeps them for its next run has to offer close() or aclose()"
 
 
 async def _answered_by_client(cell: CellVerbs) -> dict[str, str]:

@@ -42,6 +42,7 @@ def capability(
     real: bool = False,
     probes: bool = False,
     together: bool = False,
+    alone: bool = False,
     retries: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
@@ -71,6 +72,7 @@ def capability(
             real=real,
             probes=probes,
             together=together,
+            alone=alone,
             retries=retries,
         )
         return check

@@ -217,6 +217,14 @@ class CellVerbs(Asking, Protocol):
         """Return the names of the processes that the runs' own commands left, and that do not end in time."""
         ...
 
+    def processes(self) -> frozenset[int]:
+        """Return the processes below the agent's own; of a command none, since each of its runs is told by itself."""
+        ...
+
+    async def strays(self, before: frozenset[int], seconds: float) -> Sequence[str]:
+        """Return the names of the processes that have come since, and do not end in time."""
+        ...
+
     def violations(self, offered: Sequence[OfferedTool]) -> list[str]:
         """Return the rules of the agent's provider that these tools break."""
         ...

@@ -8,7 +8,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from matrix.descent import adopt_orphans
+from matrix.descent import adopt_orphans, keep_to_ourselves
 from matrix.engine.channel import Channel
 from matrix.engine.messages import Job
 from matrix.processes import MARK
@@ -23,6 +23,8 @@ def enter(job: Job, mark: str, folder: Path, end: socket.socket) -> None:
     """
     os.environ[MARK] = mark
     adopt_orphans()
+    if job.apart:
+        keep_to_ourselves()
     channel = Channel(end, mark)
     channel.set_apart()
     (folder / AGENTS_FOLDER).mkdir()

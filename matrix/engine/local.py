@@ -12,15 +12,16 @@ import os
 import select
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters import certificate
+from matrix.engine.asked_again import Attempt
 from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, INTRUDED, Lost, WorkerProcess, start
-from matrix.engine.queue import AgentQueue, Attempt, combined
+from matrix.engine.queue import AgentQueue, combined
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
@@ -33,7 +34,9 @@ from matrix.sources import ServerSource
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
 _LISTEN_SECONDS = 0.5
-FORK_SERVER_ENDED = Lost(Verdict.FAILED, "the agent ended the process that every agent's process comes from")
+FORK_SERVER_ENDED = Lost(
+    Verdict.FAILED, "the agent ended the process that every agent's process comes from", by_anybody=True
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Options:
     live: bool = False
     source: ServerSource = field(default_factory=PinnedServers)
     grace: float = GRACE_SECONDS
+    keep_apart: bool = True
+    """Whether agents are kept from signals to whatever they did not start, where the system can do that."""
 
 
 class LocalEngine:
@@ -96,10 +101,13 @@ class LocalEngine:
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         cells: dict[str, deque[Cell]] = {}
+        alone: dict[str, deque[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
         for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
-            cells.setdefault(cell.agent, deque()).extend([cell] * self._options.repeat)
-        pending = deque(AgentQueue(self._agents[name], waiting) for name, waiting in cells.items())
+            waiting, by_itself = (each.setdefault(cell.agent, deque()) for each in (cells, alone))
+            own = by_itself if self._capability(cell).alone else waiting
+            own.extend([cell] * self._options.repeat)
+        pending = deque(AgentQueue(self._agents[name], waiting, alone[name]) for name, waiting in cells.items())
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
@@ -117,7 +125,12 @@ class LocalEngine:
         name = queue.agent.name
         servers = {each for one in self._plan.asked if one.cell.agent == name for each in one.cell.servers}
         shared = None if self._shared is None else self._shared.url
-        return Job(queue.agent, self._options.source.for_worker(servers), self._options.live, shared, self._scratch)
+        # What starts a config's servers may have to gain privileges, such as a container's.
+        apart = (
+            self._options.keep_apart and queue.agent.command is None and isinstance(self._options.source, PinnedServers)
+        )
+        given = self._options.source.for_worker(servers)
+        return Job(queue.agent, given, self._options.live, shared, self._scratch, apart)
 
     def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
         """Give a queue's worker as much as it may have in flight."""
@@ -180,7 +193,7 @@ class LocalEngine:
                     worker.intruded = True
                     return
                 queue.ended_alone = 0
-                yield from self._record(queue, Attempt(outcome, evidence))
+                yield from self._record(queue, Attempt(outcome, evidence), ended_worker=False)
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -201,19 +214,24 @@ class LocalEngine:
         cells = [each.cell for each in worker.in_flight.values()]
         if lost.by_anybody and self._shared is None and not queue.isolated and len(self._active) > 1:
             queue.isolated = True
-            queue.alone.extend(cells)
+            self._ask_again(queue, cells, lost)
         elif not worker.is_ready:
             yield from self._give_up(queue, lost.verdict, f"loading the agent: {lost.reason}")
         elif lost is INTRUDED:  # nothing that it says from now on could be believed
             yield from self._give_up(queue, lost.verdict, lost.reason, (*cells, *queue.drain()))
         elif len(cells) == 1:
             queue.ended_alone += 1
-            yield from self._record(queue, Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason)))
+            last = Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason))
+            yield from self._record(queue, last, ended_worker=True)
             if queue.ended_alone >= SAME_END_LIMIT:
                 reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {lost.reason}"
                 yield from self._give_up(queue, lost.verdict, reason)
         else:
-            queue.alone.extend(cells)
+            self._ask_again(queue, cells, lost)
+
+    def _ask_again(self, queue: AgentQueue, cells: Sequence[Cell], lost: Lost) -> None:
+        queue.alone.extend(cells)
+        queue.again.expect(cells, lost)
 
     def _all_lost(self) -> Iterator[EngineEvent]:
         """Deal with the end of the fork server, and with it of every worker."""
@@ -223,7 +241,7 @@ class LocalEngine:
             return
         for queue in working:
             if queue.worker is not None:
-                queue.alone.extend(each.cell for each in queue.worker.in_flight.values())
+                self._ask_again(queue, [each.cell for each in queue.worker.in_flight.values()], FORK_SERVER_ENDED)
                 queue.isolated = bool(queue.worker.in_flight) or not queue.worker.is_ready
                 queue.worker.kill()
                 queue.worker = None
@@ -235,11 +253,18 @@ class LocalEngine:
         self, queue: AgentQueue, verdict: Verdict, reason: str, cells: Iterable[Cell] | None = None
     ) -> Iterator[EngineEvent]:
         """Give every cell that is left in a queue the same verdict."""
+        for held in queue.again.release():
+            yield from self._keep(queue, held)
         for cell in dict.fromkeys(queue.drain() if cells is None else cells):
             last = Attempt(Outcome.of_one_attempt(cell, verdict, reason))
             yield self._finished([*queue.attempts.pop(cell.id, ()), last])
 
-    def _record(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
+    def _record(self, queue: AgentQueue, attempt: Attempt, *, ended_worker: bool) -> Iterator[EngineEvent]:
+        """Keep an attempt, and those that were waiting for it."""
+        for each in queue.again.settle(attempt, ended_worker=ended_worker):
+            yield from self._keep(queue, each)
+
+    def _keep(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
         """Keep an attempt; after the last one the cell has its outcome."""
         attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
         attempts.append(attempt)

@@ -31,6 +31,8 @@ class Job:
     """The URL of the server that all agents use at the same time."""
     scratch: Path | None = None
     """The run's temporary folder, which the parent removes; each worker has one of its own in it."""
+    apart: bool = False
+    """Whether its process may send no signal to any that is not below it."""
 
 
 @dataclass(frozen=True)

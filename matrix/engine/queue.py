@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from matrix.engine.asked_again import AskedAgain, Attempt
 from matrix.engine.process import WorkerProcess
 from matrix.model import Agent, Cell, Verdict
-from matrix.outcome import Blame, Outcome
+from matrix.outcome import Blame
 
 CELLS_PER_WORKER = 5
 CELLS_PER_COMMAND = 2
 """Fewer for a command: each of its runs starts a process, which costs seconds of CPU, and a cell may have sixteen."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A cell that was asked once: what came of it, and what was seen."""
-
-    outcome: Outcome
-    evidence: Any = field(repr=False, default=None)
 
 
 @dataclass
@@ -31,7 +23,7 @@ class AgentQueue:
     agent: Agent
     waiting: deque[Cell]
     alone: deque[Cell] = field(default_factory=deque[Cell])
-    """Cells to be asked with no other in flight: each was, when a worker was lost with several."""
+    """Cells to be asked with no other in flight: their question asks for that, or a worker was lost with several."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict[str, list[Attempt]])
     worker: WorkerProcess | None = None
     asked_alone: str = ""
@@ -41,6 +33,8 @@ class AgentQueue:
 
     isolated: bool = False
     """Whether it is to have nothing beside it: its worker was lost, and others may have done that."""
+
+    again: AskedAgain = field(default_factory=AskedAgain)
 
     @property
     def is_idle(self) -> bool:
@@ -95,6 +89,8 @@ def combined(attempts: Sequence[Attempt]) -> Attempt:
     An attempt that was errored says nothing of the agent, and then neither do the others. The evidence is that of the
     attempt that decides: the first that was errored, else the first that was not passed.
     """
+    if len(attempts) == 1:
+        return attempts[0]
     verdicts = tuple(each.outcome.verdict for each in attempts)
     measured = [each.outcome.duration for each in attempts if each.outcome.duration is not None]
     duration = sum(measured) if measured else None

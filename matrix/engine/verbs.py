@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from matrix.adapters.base import (
 from matrix.adapters.choose import Starter
 from matrix.adapters.command import CommandFailed
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
+from matrix.descent import below, strays
 from matrix.engine.beat import Beat
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.error_line import named_error
@@ -177,6 +179,14 @@ class Verbs:
         owners = [each.instance for each in self._sessions if isinstance(each.instance, OwnsProcesses)]
         found = await self.gather(*(each.leftovers(seconds) for each in owners))
         return sorted(name for names in found for name in names)
+
+    def processes(self) -> frozenset[int]:
+        """Return the processes below this one; nothing of a command, whose runs have their own."""
+        return frozenset() if self.is_command else frozenset(each.pid for each in below(os.getpid()))
+
+    async def strays(self, before: frozenset[int], seconds: float) -> Sequence[str]:
+        """Return the names of the processes that have come since, and do not end in time."""
+        return () if self.is_command else await strays(before, seconds)
 
     async def retire(self) -> None:
         """Close what the owner gave a way to close, as the owner would at the end. Raises Unmet where that fails."""

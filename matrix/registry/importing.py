@@ -32,12 +32,12 @@ class Broken(Exception):
 
 def load(import_string: str, folder: Path | None = None) -> Any:
     """Import `package.module:attribute`. Raises Broken, with cause and mend, for whatever is wrong with it."""
-    module_name, _, path = import_string.partition(":")
+    module_name = import_string.partition(":")[0]
     _own_stubs()
     if folder is not None and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        found: Any = _module(module_name)
+        return _found(import_string, folder)
     except Broken:
         raise
     except ImportError as problem:
@@ -46,22 +46,22 @@ def load(import_string: str, folder: Path | None = None) -> Any:
         cause = f"{module_name} cannot be imported: {name_of(problem)}: {text_of(problem)}".rstrip(": ")
         mend = mend_of_missing(problem) or "import it in a shell of its own to see the traceback"
         raise Broken(cause, mend) from problem
-    for attribute in path.split("."):
-        if not hasattr(found, attribute):
-            clash = folder and mend_of_clash(import_string, module_name, folder)
-            raise Broken(
-                f"{module_name} has no {attribute!r}", clash or f"name one that it has, such as {_some(found)}"
-            )
-        found = getattr(found, attribute)
-    return found
 
 
-def _module(name: str) -> ModuleType:
-    """Import a module. Raises Broken, with what it wrote to standard error, when that calls `sys.exit`."""
+def _found(import_string: str, folder: Path | None) -> Any:
+    """Import a module and look up what is named. Raises Broken, with what they wrote when they call `sys.exit`."""
+    name, _, path = import_string.partition(":")
     overheard = _Overheard(sys.stderr)
     try:
         with contextlib.redirect_stderr(overheard):
-            return importlib.import_module(name)
+            found: Any = importlib.import_module(name)
+            for attribute in path.split("."):
+                if not hasattr(found, attribute):
+                    clash = folder and mend_of_clash(import_string, name, folder)
+                    mend = clash or f"name one that it has, such as {_some(found)}"
+                    raise Broken(f"{name} has no {attribute!r}", mend)
+                found = getattr(found, attribute)
+            return found
     except SystemExit as problem:
         said = error_line(overheard.heard()) if problem.code is None or isinstance(problem.code, int) else problem.code
         cause = f"{name} cannot be imported: it calls sys.exit({problem.code!r}){f': {said}' if said else ''}"

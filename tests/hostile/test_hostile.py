@@ -6,16 +6,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from matrix.engine.fork_server import fork_server
-from matrix.engine.local import Options
+from matrix.engine.local import LocalEngine, Options
+from matrix.events import Finished
 from matrix.model import STATEFUL, Verdict
 from matrix.outcome import Outcome
 from tests.hostile.table import TABLE, Hostile
-from tests.saboteurs.running import CAPABILITIES, REPOSITORY, planned, ran, red
+from tests.saboteurs.running import CAPABILITIES, REPOSITORY, planned, red
 from tests.saboteurs.saboteur import registered
 
 STRUCK = replace(CAPABILITIES["invoke.tool-error"], deadline=8, start_up=8)
@@ -32,12 +34,14 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def expect_the_table(rows: Sequence[Hostile], scratch: Path) -> None:
+def expect_the_table(rows: Sequence[Hostile], scratch: Path, **options: Any) -> None:
     agents = [*HONEST, *(each.agent for each in rows)]
     plan = planned(agents, [STRUCK, SPARED], lambda cell: (cell.transport, cell.revision) == ("http", STATEFUL))
-    outcomes = ran(plan, Options(jobs=4, grace=4))
+    engine = LocalEngine(plan, Options(jobs=4, grace=4, **options))
+    outcomes = [each.outcome for each in engine.run() if isinstance(each, Finished)]
     assert len(outcomes) == len(plan.cells)
-    assert surprises(rows, outcomes) == {}
+    found = surprises(rows, outcomes)
+    assert not found, "\n".join(f"{cell}: {told}" for cell, told in found.items())
     assert [each.name for each in scratch.iterdir()] == []
     assert still_there() == []
 
@@ -51,8 +55,8 @@ def surprises(rows: Sequence[Hostile], outcomes: Sequence[Outcome]) -> dict[str,
         row = by_name.get(cell.agent)
         if row is None or (cell.capability == SPARED.id and not row.whole):
             continue
-        early = row.whole and cell.capability == SPARED.id and outcome.verdict is Verdict.PASSED
-        if early or (outcome.verdict is row.verdict and row.because in outcome.reason):
+        either_way = cell.capability == SPARED.id and outcome.verdict in {Verdict.PASSED, row.verdict}
+        if either_way or (outcome.verdict is row.verdict and row.because in outcome.reason):
             found.pop(cell.id, None)
         else:
             found[cell.id] = f"{outcome.verdict}: {outcome.reason}"
@@ -73,3 +77,12 @@ def test_a_part_of_the_hostile_moves_nobody_else(scratch: Path) -> None:
 @pytest.mark.parametrize("kind", TABLE)
 def test_the_hostile_move_nobody_else(kind: str, scratch: Path) -> None:
     expect_the_table(TABLE[kind], scratch)
+
+
+@pytest.mark.soak
+def test_the_hostile_move_nobody_else_where_the_system_does_not_keep_them_apart(scratch: Path) -> None:
+    unguarded = [
+        replace(each, verdict=each.unguarded[0], because=each.unguarded[1]) if each.unguarded else each
+        for each in TABLE["others"]
+    ]
+    expect_the_table(unguarded, scratch, keep_apart=False)

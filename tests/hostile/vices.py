@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
+from matrix.adapters.base import Task
 from matrix.adapters.control import Connection
 from tests.saboteurs.honest import Honest
 
@@ -230,6 +231,27 @@ def exits_with_a_thread_that_stays() -> None:
     sys.exit("nothing left to do")
 
 
+class DiesOnce:
+    """Ends its process in the first two runs ever, once both are under way, and is honest from then on."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._both = asyncio.Event()
+
+    async def answer(self, task: Task) -> str:
+        died = Path(tempfile.gettempdir()).parents[1] / "died"
+        if not died.exists():
+            self._under_way += 1
+            if self._under_way == 2:
+                died.touch()
+                os._exit(1)
+            await self._both.wait()
+        return await Honest.answer(task)
+
+
+dies_once = DiesOnce()
+
+
 # Time.
 
 
@@ -305,19 +327,28 @@ def floods_its_output() -> None:
 @Vice
 def closes_its_standard_streams() -> None:
     for each in range(3):
-        os.close(each)
+        with contextlib.suppress(OSError):
+            os.close(each)
 
 
 # What it raises.
 
 
-def raiser(kind: type[BaseException], *arguments: object) -> Vice:
+class Raiser:
+    """An agent that ends its run with this, in the cells of the server."""
+
+    def __init__(self, made: Callable[[], BaseException]) -> None:
+        async def answer(task: Task) -> str:
+            if STRUCK in task.mcp_servers:
+                raise made()
+            return await Honest.answer(task)
+
+        self.answer = answer
+
+
+def raiser(kind: type[BaseException], *arguments: object) -> Raiser:
     """Return a vice that raises."""
-
-    def strike() -> None:
-        raise kind(*arguments)
-
-    return Vice(strike)
+    return Raiser(lambda: kind(*arguments))
 
 
 class Speechless(Exception):
@@ -389,11 +420,13 @@ raises_stop_iteration = raiser(StopIteration, "over")
 raises_memory_error = raiser(MemoryError, "no more")
 
 
-@Vice
-def raises_itself_as_its_cause() -> None:
+def of_itself() -> ValueError:
     problem = ValueError("round and round")
     problem.__cause__ = problem
-    raise problem
+    return problem
+
+
+raises_itself_as_its_cause = Raiser(of_itself)
 
 
 @Vice

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
@@ -120,6 +122,16 @@ class LeavesTheServerRunning(Honest):
             await asyncio.Event().wait()
 
 
+class LeavesAProcessOfItsOwn(Honest):
+    """Leaves a process behind, detached, and with an environment by which nobody finds it."""
+
+    async def call(self, server: Connection, tool: types.Tool, arguments: dict[str, Any]) -> types.CallToolResult:
+        subprocess.Popen(  # noqa: ASYNC220
+            ["sleep", "86399"], env={"PATH": os.defpath}, cwd="/", start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        return await super().call(server, tool, arguments)
+
+
 SABOTEURS: Mapping[str, Saboteur] = {
     "lifecycle.version": Saboteur(
         InsistsOnItsOwnRevision, "was not offered", revisions=REVISIONS[: REVISIONS.index(STATEFUL)]
@@ -145,5 +157,6 @@ FURTHER: Sequence[tuple[str, Saboteur]] = (
             ),
         ),
     ),
+    ("lifecycle.shutdown", Saboteur(LeavesAProcessOfItsOwn, "the run left sleep running", transport="stdio")),
     ("lifecycle.version", Saboteur(NeverSaysInitialized, "notifications/initialized was never sent")),
 )
