@@ -12,7 +12,7 @@ import pytest
 from matrix.engine.process import LONGEST_TEMPORARY_FOLDER
 from matrix.results.reading import read_matrix
 from tests.engine.projects import CELL, make_project, verdicts
-from tests.engine.running import Running, on_linux
+from tests.engine.running import Running, on_linux, processes_with
 
 STUCK = """\
 import asyncio
@@ -66,6 +66,17 @@ def test_a_run_that_is_terminated_ends_as_one_that_is_interrupted(stuck: Path) -
     assert (code, err) == (130, "")
     assert running.left() == []
     assert not read_matrix(stuck / "out").complete
+
+
+def test_nothing_outlives_a_run_that_is_killed_not_even_what_was_stopped(stuck: Path) -> None:
+    running = Running(stuck, "--jobs", "2")
+    running.wait_for("[1/2] passed control::")
+    for each in {*processes_with(running.mark)} - {running.process.pid}:
+        os.kill(each, signal.SIGSTOP)
+    running.process.kill()
+    running.end()
+    assert running.left() == []
+    assert verdicts(read_matrix(stuck / "out")) == {"control": "passed"}
 
 
 def test_a_run_whose_reader_has_gone_ends_as_one_that_is_interrupted(stuck: Path) -> None:
