@@ -60,7 +60,7 @@ def _telling(attempt: Attempt, lost: Lost) -> Attempt:
     if "notes" in mapping(evidence):
         note = {"at": 0.0, "kind": "asked-again", "text": before}
         evidence = {**mapping(evidence), "notes": [*sequence(mapping(evidence)["notes"]), note]}
-    if lost.by_anybody or attempt.outcome.verdict is not Verdict.PASSED:
+    if lost.by_anybody or lost.by_time or attempt.outcome.verdict is not Verdict.PASSED:
         return Attempt(attempt.outcome, evidence)
     flaky = replace(
         attempt.outcome,

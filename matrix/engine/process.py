@@ -51,18 +51,19 @@ class InFlight:
 class Lost:
     """Why a worker is of no use any more: the verdict for what it alone has brought about, and the reason.
 
-    `by_anybody` says that others may have done it to it.
+    `by_anybody` says that others may have done it to it, `by_time` that it was not seen, but waited for in vain.
     """
 
     verdict: Verdict
     reason: str
     by_anybody: bool = False
+    by_time: bool = False
 
 
 INTRUDED = Lost(Verdict.FAILED, "the agent wrote to the channel of its worker")
 CLOSED = Lost(Verdict.FAILED, "the agent closed the channel of its worker")
 STOPPED = Lost(Verdict.FAILED, "the agent's process was stopped by a signal", by_anybody=True)
-BLOCKED = Lost(Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded")
+BLOCKED = Lost(Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded", by_time=True)
 
 
 @dataclass

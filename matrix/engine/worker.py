@@ -114,10 +114,14 @@ def _run(worker: Worker, channel: Channel) -> None:
     except SystemExit as problem:
         did = f"called sys.exit({problem.code!r})"
     except BaseException as problem:
-        if serving.done() and not serving.cancelled():
+        if (tampered := tampering.found()) is not None:
+            did = f"{tampered}; then its event loop ended with {told(problem)}"
+        elif serving.done() and not serving.cancelled():
             raise
-        stopped = "stopped its event loop" if is_of(problem, RuntimeError) else f"raised {told(problem)}"
-        did = "cancelled every task of its event loop" if serving.done() else stopped
+        elif serving.done():
+            did = "cancelled every task of its event loop"
+        else:
+            did = "stopped its event loop" if is_of(problem, RuntimeError) else f"raised {told(problem)}"
     else:
         did = "ended its event loop"
     channel.send(encoded(LastWords(printable(did))))
@@ -184,9 +188,8 @@ class Worker:
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = printable(f"the worker could not tell what it saw: {told(problem)}")
             outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
-        if outcome.blamed_on is Blame.MATRIX and (did := tampering.found()) is not None:
-            reason = f"the agent {printable(did)}; then {outcome.reason}"
-            outcome = Outcome.of_one_attempt(ask.cell, Verdict.FAILED, reason)
+        if outcome.is_red and (did := tampering.found()) is not None:
+            outcome = _after(printable(did), outcome)
         try:
             message = encoded(Done(outcome, evidence))
         except ValueError as problem:
@@ -210,6 +213,14 @@ class Worker:
 
     def _probes(self, cell: Cell, token: str, root: Path) -> Sequence[Probe]:
         return self._servers.probes(cell, token, root, f"{self._lab.url}/site")
+
+
+def _after(did: str, red: Outcome) -> Outcome:
+    """Return what a cell came to with what the agent did to its process, which a fault of ours there follows from."""
+    reason = f"the agent {did}; then {red.reason}"
+    if red.blamed_on is Blame.MATRIX:
+        return Outcome.of_one_attempt(red.cell, Verdict.FAILED, reason)
+    return replace(red, reason=reason)
 
 
 def _router(services: Any) -> Callable[[respx.MockRouter], None] | None:

@@ -20,7 +20,7 @@ def raising(problem: BaseException) -> None:
     raise problem
 
 
-def parses_a_command_line() -> None:
+def command_line() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", required=True)
     parser.parse_args([])
@@ -29,7 +29,7 @@ def parses_a_command_line() -> None:
 STRIKES: dict[str, Callable[[], object]] = {
     "exits_with_a_text": lambda: sys.exit("give me a config"),
     "exits_with_a_code": lambda: sys.exit(3),
-    "parses_a_command_line": parses_a_command_line,
+    "parses_a_command_line": command_line,
     "is_interrupted": lambda: raising(KeyboardInterrupt()),
     "raises_no_exception": lambda: raising(Unheard("nobody expects this")),
     "has_no_text": lambda: raising(Speechless()),

@@ -510,8 +510,8 @@ def clears_its_environment() -> None:
 
 
 @Vice
-def takes_two_gigabytes() -> None:
-    bytearray(2_000_000_000)
+def takes_half_a_gigabyte() -> None:
+    bytearray(500_000_000)
 
 
 @Vice
