@@ -207,6 +207,8 @@ class Capability:
     """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
+    shares_a_run: bool = False
+    """Whether it asks the agent once, in turns that may stand beside those of other questions of the same servers."""
     retries: bool = False
     """Whether a call may reach its server more often than the model made it: the question is about that."""
 

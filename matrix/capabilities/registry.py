@@ -43,6 +43,7 @@ def capability(
     probes: bool = False,
     together: bool = False,
     retries: bool = False,
+    shares_a_run: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
 
@@ -72,6 +73,7 @@ def capability(
             probes=probes,
             together=together,
             retries=retries,
+            shares_a_run=shares_a_run,
         )
         return check
 

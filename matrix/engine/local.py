@@ -19,7 +19,7 @@ from pathlib import Path
 from matrix.adapters import certificate
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
-from matrix.engine.queue import AgentQueue, Attempt, combined
+from matrix.engine.queue import AgentQueue, Attempt, combined, confirmed, shared_runs
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
@@ -39,7 +39,7 @@ class Options:
     """How a plan is run; `jobs` is the number of workers at once.
 
     `source` is where real servers come from. `grace` is how many seconds after a cell's deadline its worker may take
-    to say so.
+    to say so. `share` lets several questions be read from one run; what is asked repeatedly never is.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
@@ -47,6 +47,7 @@ class Options:
     live: bool = False
     source: ServerSource = field(default_factory=PinnedServers)
     grace: float = GRACE_SECONDS
+    share: bool = True
 
 
 class LocalEngine:
@@ -93,11 +94,11 @@ class LocalEngine:
                 yield from self._queues(group, at_once=len(group))
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
-        cells: dict[str, deque[Cell]] = {}
+        by_agent: dict[str, list[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
         for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
-            cells.setdefault(cell.agent, deque()).extend([cell] * self._options.repeat)
-        pending = deque(AgentQueue(self._agents[name], waiting) for name, waiting in cells.items())
+            by_agent.setdefault(cell.agent, []).append(cell)
+        pending = deque(AgentQueue(self._agents[name], self._waiting(cells)) for name, cells in by_agent.items())
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
@@ -115,6 +116,11 @@ class LocalEngine:
                 if queue.worker is not None:
                     queue.worker.kill()
 
+    def _waiting(self, cells: list[Cell]) -> deque[tuple[Cell, ...]]:
+        share = self._options.share and self._options.repeat == 1
+        runs = shared_runs(cells, self._capabilities) if share else [(cell,) for cell in cells]
+        return deque(run for run in runs for _ in range(self._options.repeat))
+
     def _job(self, queue: AgentQueue) -> Job:
         """Return what a worker is told: of the real servers only those that its own agent is asked about."""
         name = queue.agent.name
@@ -126,11 +132,12 @@ class LocalEngine:
         """Give a queue's worker as much as it may have in flight."""
         worker = queue.worker
         while worker is not None and worker.is_ready:
-            cell = queue.next()
-            if cell is None:
+            cells = queue.next()
+            if cells is None:
                 return
-            worker.ask(cell, self._capability(cell), self._options.grace, len(self._active))
-            yield Started(cell)
+            longest = max(map(self._capability, cells), key=lambda each: each.longest)
+            worker.ask(cells, longest, self._options.grace, len(self._active))
+            yield from map(Started, cells)
 
     def _listen(self) -> Iterator[EngineEvent]:
         queues = {queue.worker.pipe: queue for queue in self._active if queue.worker is not None}
@@ -166,9 +173,14 @@ class LocalEngine:
             case Ready():
                 worker.is_ready = True
             case Done(outcome, evidence):
-                worker.in_flight.pop(outcome.cell.id, None)
+                asked = worker.in_flight.pop(outcome.cell.id, None)
                 queue.ended_alone = 0
-                yield from self._record(queue, Attempt(outcome, evidence))
+                if asked is not None and asked.shared and outcome.verdict is not Verdict.PASSED:
+                    # That others shared its run must not be the reason: what it comes to alone counts.
+                    queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
+                    queue.waiting.appendleft((outcome.cell,))
+                else:
+                    yield from self._record(queue, Attempt(outcome, evidence))
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -206,7 +218,9 @@ class LocalEngine:
         attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
         attempts.append(attempt)
         if len(attempts) == self._options.repeat:
-            yield self._finished(queue.attempts.pop(attempt.outcome.cell.id))
+            whole = queue.attempts.pop(attempt.outcome.cell.id)
+            doubted = queue.doubted.pop(attempt.outcome.cell.id, None)
+            yield self._finished(whole if doubted is None else [confirmed(whole[0], doubted)])
 
     def _finished(self, attempts: list[Attempt]) -> Finished:
         whole = combined(attempts)

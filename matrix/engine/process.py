@@ -40,10 +40,14 @@ Pipe: TypeAlias = "Connection[Any, Any]"
 
 @dataclass(frozen=True)
 class InFlight:
-    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds)."""
+    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds).
+
+    `shared` says whether it was asked with others, of one run.
+    """
 
     cell: Cell
     until: float
+    shared: bool = False
 
 
 @dataclass
@@ -59,12 +63,16 @@ class WorkerProcess:
     is_ready: bool = False
     asked: int = 0
 
-    def ask(self, cell: Cell, of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
-        """Put a cell's question; a worker that has died shows so by its sentinel."""
+    def ask(self, cells: tuple[Cell, ...], of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
+        """Put the questions of cells that share a run, mostly of one; a worker that has died shows so by its sentinel.
+
+        `of` is the capability whose limits hold: the longest.
+        """
         self.asked += 1
-        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + of.longest + grace)
+        until = time.monotonic() + of.longest + grace
+        self.in_flight |= {each.id: InFlight(each, until, len(cells) > 1) for each in cells}
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked, of.deadline, of.start_up, group_size))
+            self.pipe.send(Ask(cells, self.asked, of.deadline, of.start_up, group_size))
 
     @property
     def overdue(self) -> bool:

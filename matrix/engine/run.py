@@ -31,6 +31,7 @@ class Request:
     output: Path
     jobs: int | None = None
     repeat: int = 1
+    share: bool = True
     baseline: tuple[Entry, ...] | None = None
     resume: bool = False
     reproduction: Reproduction = field(default_factory=Reproduction)
@@ -76,7 +77,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
 
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
-    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source, share=request.share)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}
     if request.jobs is not None:

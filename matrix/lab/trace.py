@@ -7,6 +7,7 @@ wakes those who wait for something to be seen.
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -43,6 +44,13 @@ class Trace:
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._waiting: list[Callable[[], None]] = []
+        self.common: list[Note] = []
+
+    def sharing(self) -> Trace:
+        """Return a trace of the same records, for one of several who read them: what it notes is its own."""
+        twin = copy.copy(self)
+        twin.notes, twin.common = [], self.notes
+        return twin
 
     def now(self) -> float:
         """Seconds since the cell began."""
@@ -101,6 +109,10 @@ class Trace:
             waiting = list(self._waiting)
         for wake in waiting:
             wake()
+
+    def noted(self) -> list[Note]:
+        """Return every note, those of whom this trace shares its records with first."""
+        return [*self.common, *self.notes]
 
     def has_begun(self) -> bool:
         """Whether a witness has seen anything of the agent."""
@@ -170,11 +182,11 @@ class Trace:
 
     def advice(self) -> list[str]:
         """Return the sentences about what is allowed, and better done otherwise, in order, each once."""
-        return list(dict.fromkeys(each.text for each in self.notes if each.kind is NoteKind.ADVICE))
+        return list(dict.fromkeys(each.text for each in self.noted() if each.kind is NoteKind.ADVICE))
 
     def faults(self) -> list[Note]:
         """Return the notes that make a red cell our fault, or the server's, in order."""
-        return [each for each in self.notes if each.kind.is_fault]
+        return [each for each in self.noted() if each.kind.is_fault]
 
 
 def _request_of(frame: Frame) -> tuple[str, str]:
