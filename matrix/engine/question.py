@@ -92,6 +92,9 @@ class Question:
             return f"the server {calls[-1].server} had not answered {calls[-1].tool}"
         if not self.trace.model:
             return "the agent had not asked its model for anything"
+        last = self.trace.model[-1].reply
+        if last is not None and last.text is not None and not last.calls:
+            return "its model had given its answer, and the run did not end"
         return f"the agent had last asked its model for turn {len(self.trace.model)}"
 
     def _without_nonces(self, reason: str) -> str:
