@@ -24,7 +24,7 @@ from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Capability, Cell, Verdict
+from matrix.model import Capability, Cell, Transport, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan
 from matrix.sources import ServerSource
@@ -59,6 +59,7 @@ class LocalEngine:
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
         self._scratch: Path | None = None
+        self._source: ServerSource = options.source
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
 
@@ -67,12 +68,19 @@ class LocalEngine:
         with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
             self._scratch = Path(scratch)
             certificate.lay(self._scratch)
-            try:
-                yield from self._outcomes()
-            finally:
-                for queue in self._active:
-                    if queue.worker is not None:
-                        queue.worker.kill()
+            with self._options.source.serving(self._real_servers(), self._scratch) as self._source:
+                try:
+                    yield from self._outcomes()
+                finally:
+                    for queue in self._active:
+                        if queue.worker is not None:
+                            queue.worker.kill()
+
+    def _real_servers(self) -> set[str]:
+        """Return the real servers that are asked about over stdio."""
+        asked = (each.cell for each in self._plan.asked)
+        real = [cell for cell in asked if cell.transport is Transport.STDIO and self._capability(cell).real]
+        return {name for cell in real for name in cell.servers}
 
     def _outcomes(self) -> Iterator[EngineEvent]:
         for planned in self._plan.cells:
@@ -126,7 +134,7 @@ class LocalEngine:
         name = queue.agent.name
         servers = {each for one in self._plan.asked if one.cell.agent == name for each in one.cell.servers}
         shared = None if self._shared is None else self._shared.url
-        return Job(queue.agent, self._options.source.for_worker(servers), self._options.live, shared, self._scratch)
+        return Job(queue.agent, self._source.for_worker(servers), self._options.live, shared, self._scratch)
 
     def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
         """Give a queue's worker as much as it may have in flight."""
