@@ -6,6 +6,7 @@ Nothing heavy is imported here: `--help`, `list` and `explain` answer at once.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -20,6 +21,7 @@ from matrix.cli.configs import configs
 from matrix.cli.prove import prove
 from matrix.cli.run import run
 from matrix.errors import INTERRUPTED, OUR_FAULT, USAGE, MatrixError, UsageError
+from matrix.redaction import printable
 
 EXIT_CODES = """
 \b
@@ -66,6 +68,9 @@ for _command in (run, *lists.COMMANDS, *results.COMMANDS, prove, configs, bench)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every refusal is one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the locale's encoding lacks what we say
     try:
         code = cli.main(list(sys.argv[1:] if arguments is None else arguments), "matrix", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -82,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as ending:
         code = _ended(ending)
     except Exception:  # noqa: BLE001  (a fault of ours must not look like an agent's, which is what 1 says)
-        traceback.print_exc()
+        click.echo(printable(traceback.format_exc()), err=True, nl=False)
         code = OUR_FAULT
     sys.exit(code or 0)
 
@@ -99,5 +104,5 @@ def _ended(ending: SystemExit) -> int:
 
 
 def _complained(sentence: str, code: int) -> int:
-    click.echo(f"matrix: {' '.join(sentence.split())}", err=True)
+    click.echo(printable(f"matrix: {' '.join(sentence.split())}"), err=True)
     return code

@@ -5,7 +5,6 @@ Lines are written as cells end, so a killed run loses nothing, and without its f
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from matrix.errors import CannotWrite, FolderInUse
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
+from matrix.redaction import printable_json
 from matrix.results.command import portable
 from matrix.results.reading import EVIDENCE, FILE_NAME
 from matrix.results.schema import FooterLine, HeaderLine, OutcomeLine, as_json
@@ -74,9 +74,8 @@ class ResultsWriter:
         if evidence is None:
             return None
         path = f"{EVIDENCE}/{cell.slug}.json"
-        text = json.dumps(evidence, ensure_ascii=False, indent=1, default=str)
         with _writing_to(self.folder):
-            (self.folder / path).write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
+            (self.folder / path).write_text(printable_json(evidence) + "\n", encoding="utf-8")
         return path
 
     def write(self, outcome: Outcome) -> None:
