@@ -15,6 +15,7 @@ from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.planned import Plan
+from matrix.processes import undisturbed
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
@@ -131,13 +132,14 @@ class Settling:
             tell(event)
             return
         cell = event.outcome.cell
-        outcome = replace(
-            event.outcome,
-            run=self._run,
-            command=self._command(cell),
-            evidence=self._results.keep(cell, event.evidence),
-        )
-        own, *others = self._note(outcome)
+        with undisturbed():
+            outcome = replace(
+                event.outcome,
+                run=self._run,
+                command=self._command(cell),
+                evidence=self._results.keep(cell, event.evidence),
+            )
+            own, *others = self._note(outcome)
         tell(Finished(own))
         for each in others:
             tell(Revised(each))
