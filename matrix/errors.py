@@ -173,6 +173,13 @@ class NoResults(UsageError):
         super().__init__(f"cannot read {path}: {problem.strerror}; name the {file_name} of a run, or its folder")
 
 
+class NothingKept(UsageError):
+    """A file of results to which not even a whole header was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"nothing was kept in {path}, which has no whole header: run again without --resume")
+
+
 class NoEvidence(UsageError):
     """A cell's evidence has gone."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Prepared, Wish, prepare
-from matrix.errors import INTERRUPTED
+from matrix.errors import INTERRUPTED, NothingKept
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
@@ -170,7 +170,12 @@ def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
     if not (request.resume or narrow) or not (request.output / FILE_NAME).is_file():
         return Kept(header)
     planned = {each.cell.id for each in plan.cells}
-    before = read_matrix(request.output)
+    try:
+        before = read_matrix(request.output)
+    except NothingKept:
+        if request.resume:
+            raise
+        return Kept(header)
     if not request.resume:
         return renewed(before, header, planned)
     kept = resumed(before, header, planned)
