@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
+from matrix.cli.interrupts import Interrupts, leaving_at_once
 from matrix.errors import INTERRUPTED, CannotEnter
 
 if TYPE_CHECKING:
@@ -79,11 +79,13 @@ def run(
     live: bool,
 ) -> int:
     """Ask every registered agent every question, and print one table."""
-    from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
-    from matrix.engine.run import Request  # noqa: PLC0415
-    from matrix.plan import Filters, read_shard  # noqa: PLC0415
-    from matrix.results.baseline import read_baseline  # noqa: PLC0415
-    from matrix.results.command import Reproduction, program  # noqa: PLC0415
+    with leaving_at_once():
+        from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
+        from matrix.engine.run import Request  # noqa: PLC0415
+        from matrix.plan import Filters, read_shard  # noqa: PLC0415
+        from matrix.report import markdown, progress, terminal  # noqa: F401, PLC0415
+        from matrix.results.baseline import read_baseline  # noqa: PLC0415
+        from matrix.results.command import Reproduction, program  # noqa: PLC0415
 
     if directory is not None:
         _enter(directory)
@@ -130,15 +132,15 @@ def _run_and_report(request: Request, output: Path) -> int:
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
     from matrix.results.writing import write_page  # noqa: PLC0415
 
-    for ending in CANCELLING:
-        # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(ending, signal.default_int_handler)
+    interrupts = Interrupts()
+    # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
+    interrupts.heed(*CANCELLING)
     shown = console()
     live = shown.is_terminal and not shown.is_dumb_terminal
     try:
         with progress.LiveProgress(shown) if live else progress.PlainProgress(shown) as observer:
             result = run_matrix(request, observer)
+            interrupts.end()
     except SystemExit as ending:
         if not isinstance(ending.__context__, BrokenPipeError):
             raise

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing.connection
 import os
-import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from matrix.adapters import certificate
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
 from matrix.engine.queue import AgentQueue, Attempt, combined, confirmed, shared_runs
+from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
@@ -65,8 +65,7 @@ class LocalEngine:
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
-        with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
-            self._scratch = Path(scratch)
+        with scratch_folder() as self._scratch:
             certificate.lay(self._scratch)
             with self._options.source.serving(self._real_servers(), self._scratch) as self._source:
                 try:
