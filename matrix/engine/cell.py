@@ -18,6 +18,7 @@ from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
 from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
+from matrix.raised import told
 
 LEFTOVER_SECONDS = 1.0
 """How long what a command has left behind may take to end before the evidence notes it."""
@@ -78,9 +79,7 @@ class Execution:
         except ServerFault as fault:
             return self._all(Judged(Verdict.ERRORED, str(fault), Blame.SERVER))
         except Exception as problem:  # noqa: BLE001  (nothing of the agent's has run yet)
-            return self._all(
-                Judged(Verdict.ERRORED, f"attaching the servers raised {type(problem).__name__}: {problem}")
-            )
+            return self._all(Judged(Verdict.ERRORED, f"attaching the servers raised {told(problem)}"))
         if len(self.questions) == 1:
             return [await self.questions[0].put(verbs)]
         shared = SharedScript(verbs)

@@ -8,16 +8,17 @@ agents at once come last, one after the other: each in all workers together, on 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.connection
 import os
+import select
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters import certificate
+from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
-from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
+from matrix.engine.process import GRACE_SECONDS, INTRUDED, Lost, WorkerProcess, start
 from matrix.engine.queue import AgentQueue, Attempt, combined, confirmed, shared_runs
 from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
@@ -32,6 +33,7 @@ from matrix.sources import ServerSource
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
 _LISTEN_SECONDS = 0.5
+FORK_SERVER_ENDED = Lost(Verdict.FAILED, "the agent ended the process that every agent's process comes from")
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,10 @@ class LocalEngine:
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
-            for queue in self._active:
-                if queue.worker is None:
-                    with holding_interrupts():
-                        queue.worker = start(self._job(queue))
-            if self._shared is None or all(queue.is_ready for queue in self._active):
-                # Who is to meet on the shared server is asked when everybody is there.
-                for queue in self._active:
-                    yield from self._feed(queue)
-            yield from self._listen()
+            try:
+                yield from self._go_on()
+            except ForkServerGone:
+                yield from self._all_lost()
             for queue in [queue for queue in self._active if not queue.unfinished]:
                 self._active.remove(queue)
                 if queue.worker is not None:
@@ -146,34 +143,47 @@ class LocalEngine:
             worker.ask(cells, longest, self._options.grace, len(self._active))
             yield from map(Started, cells)
 
-    def _listen(self) -> Iterator[EngineEvent]:
-        queues = {queue.worker.pipe: queue for queue in self._active if queue.worker is not None}
-        sentinels = {queue.worker.process.sentinel: queue for queue in self._active if queue.worker is not None}
-        heard = multiprocessing.connection.wait([*queues, *sentinels], timeout=_LISTEN_SECONDS)
-        for source in heard:
-            if source in queues:
-                yield from self._hear(queues[source])  # pyright: ignore[reportArgumentType]
-        for source in heard:
-            queue = sentinels.get(source)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            if queue is not None and queue.worker is not None and not queue.worker.process.is_alive():
-                yield from self._hear(queue)
-                yield from self._lost(queue, Verdict.FAILED, _exit_reason(queue.worker))
-        for queue in self._active:
-            if queue.worker is not None and queue.worker.overdue:
-                yield from self._lost(
-                    queue, Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded"
-                )
+    def _go_on(self) -> Iterator[EngineEvent]:
+        """Start, feed and hear the workers whose turn it is. Raises ForkServerGone."""
+        turns = self._turns()
+        for queue in turns:
+            if queue.worker is None:
+                queue.worker = start(self._job(queue))
+        if self._shared is None or all(queue.is_ready for queue in self._active):
+            # Who is to meet on the shared server is asked when everybody is there.
+            for queue in turns:
+                yield from self._feed(queue)
+        yield from self._listen()
 
-    def _hear(self, queue: AgentQueue) -> Iterator[EngineEvent]:
-        """Take in what a worker has sent, all of it, also what it sent just before it died."""
-        worker = queue.worker
-        if worker is None:
-            return
-        try:
-            while worker.pipe.poll():
-                yield from self._heard(queue, worker, worker.pipe.recv())
-        except (EOFError, OSError):
-            return
+    def _turns(self) -> list[AgentQueue]:
+        """Return the queues that may be given something: all, or the one that has to be by itself, once it is."""
+        for queue in self._active:
+            queue.isolated = queue.isolated and not (queue.is_ready and queue.is_idle)
+        by_itself = next((queue for queue in self._active if queue.isolated), None)
+        if by_itself is None:
+            return self._active
+        for other in self._active:
+            if other is not by_itself and other.worker is not None:
+                if other.worker.in_flight or not other.is_ready:
+                    return []
+                other.worker.kill()
+                other.worker = None
+        return [by_itself]
+
+    def _listen(self) -> Iterator[EngineEvent]:
+        poll = select.poll()
+        poll.register(fork_server(), select.POLLIN)
+        for queue in self._active:
+            if queue.worker is not None:
+                poll.register(queue.worker.channel, select.POLLIN)
+        poll.poll(_LISTEN_SECONDS * 1000)
+        for queue in self._active:
+            if (worker := queue.worker) is None:
+                continue
+            for said in worker.heard():
+                yield from self._heard(queue, worker, said)
+            if queue.worker is worker and (lost := worker.lost()) is not None:
+                yield from self._lost(queue, lost)
 
     def _heard(self, queue: AgentQueue, worker: WorkerProcess, report: Report) -> Iterator[EngineEvent]:
         match report:
@@ -181,8 +191,11 @@ class LocalEngine:
                 worker.is_ready = True
             case Done(outcome, evidence):
                 asked = worker.in_flight.pop(outcome.cell.id, None)
+                if asked is None:
+                    worker.intruded = True
+                    return
                 queue.ended_alone = 0
-                if asked is not None and asked.shared and outcome.verdict is not Verdict.PASSED:
+                if asked.shared and outcome.verdict is not Verdict.PASSED:
                     # That others shared its run must not be the reason: what it comes to alone counts.
                     queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
                     queue.waiting.appendleft((outcome.cell,))
@@ -195,28 +208,54 @@ class LocalEngine:
             case WorkerFault(reason):
                 yield from self._give_up(queue, Verdict.ERRORED, f"the worker failed: {reason}")
 
-    def _lost(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
-        """Deal with a worker that has died or blocks."""
+    def _lost(self, queue: AgentQueue, lost: Lost) -> Iterator[EngineEvent]:
+        """Deal with a worker that is of no use any more: what was in flight is asked again alone, before it is blamed.
+
+        Where others may have done it, it is asked again with nothing else in flight.
+        """
         worker = queue.worker
         if worker is None:
             return
         worker.kill()
         queue.worker = None
         cells = [each.cell for each in worker.in_flight.values()]
-        if not worker.is_ready:
-            yield from self._give_up(queue, verdict, f"loading the agent: {reason}")
+        if lost.by_anybody and self._shared is None and not queue.isolated and len(self._active) > 1:
+            queue.isolated = True
+            queue.alone.extend(cells)
+        elif not worker.is_ready:
+            yield from self._give_up(queue, lost.verdict, f"loading the agent: {lost.reason}")
+        elif lost is INTRUDED:  # nothing that it says from now on could be believed
+            yield from self._give_up(queue, lost.verdict, lost.reason, (*cells, *queue.drain()))
         elif len(cells) == 1:
             queue.ended_alone += 1
-            yield from self._record(queue, Attempt(Outcome.of_one_attempt(cells[0], verdict, reason)))
+            yield from self._record(queue, Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason)))
             if queue.ended_alone >= SAME_END_LIMIT:
-                reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
-                yield from self._give_up(queue, verdict, reason)
+                reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {lost.reason}"
+                yield from self._give_up(queue, lost.verdict, reason)
         else:
             queue.alone.extend(cells)
 
-    def _give_up(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
+    def _all_lost(self) -> Iterator[EngineEvent]:
+        """Deal with the end of the fork server, and with it of every worker."""
+        working = [queue for queue in self._active if queue.worker is not None]
+        if len(working) == 1:
+            yield from self._lost(working[0], FORK_SERVER_ENDED)
+            return
+        for queue in working:
+            if queue.worker is not None:
+                queue.alone.extend(each.cell for each in queue.worker.in_flight.values())
+                queue.isolated = bool(queue.worker.in_flight) or not queue.worker.is_ready
+                queue.worker.kill()
+                queue.worker = None
+        if self._shared is not None:
+            for queue in working:
+                yield from self._give_up(queue, Verdict.ERRORED, "one of the agents ended the processes of all")
+
+    def _give_up(
+        self, queue: AgentQueue, verdict: Verdict, reason: str, cells: Iterable[Cell] | None = None
+    ) -> Iterator[EngineEvent]:
         """Give every cell that is left in a queue the same verdict."""
-        for cell in queue.drain():
+        for cell in dict.fromkeys(queue.drain() if cells is None else cells):
             last = Attempt(Outcome.of_one_attempt(cell, verdict, reason))
             yield self._finished([*queue.attempts.pop(cell.id, ()), last])
 
@@ -245,10 +284,3 @@ def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     for cell in cells:
         groups.setdefault(cell.column, []).append(cell)
     return list(groups.values())
-
-
-def _exit_reason(worker: WorkerProcess) -> str:
-    code = worker.process.exitcode
-    if code is not None and code < 0:
-        return f"the agent's process was ended by signal {-code}"
-    return f"the agent ended its process with exit code {code}"

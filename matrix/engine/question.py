@@ -15,6 +15,7 @@ from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
 from matrix.model import ANY_REVISION, Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
+from matrix.raised import told
 from matrix.redaction import one_sentence
 from matrix.rule import Rule
 
@@ -57,7 +58,7 @@ class Question:
         except ServerFault as fault:
             return Judged(Verdict.ERRORED, str(fault), Blame.SERVER)
         except Exception as problem:  # noqa: BLE001  (what an agent raises is caught where it is asked)
-            return Judged(Verdict.ERRORED, f"the check itself raised {type(problem).__name__}: {problem}")
+            return Judged(Verdict.ERRORED, f"the check itself raised {told(problem)}")
         if again := self._repeated():
             return Judged(Verdict.FAILED, again)
         return Judged(Verdict.PASSED)

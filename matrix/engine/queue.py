@@ -42,6 +42,14 @@ class AgentQueue:
     ended_alone: int = 0
     """How many cells in a row, each asked alone, have ended the worker."""
 
+    isolated: bool = False
+    """Whether it is to have nothing beside it: its worker was lost, and others may have done that."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight, nor to be asked alone."""
+        return not self.alone and (self.worker is None or not self.worker.in_flight)
+
     @property
     def is_ready(self) -> bool:
         """Whether its worker has loaded the agent."""

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from matrix.adapters.base import (
     CannotStart,
@@ -34,7 +34,7 @@ from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, Probe, Transport
-from matrix.raised import Explained
+from matrix.raised import Explained, is_of
 
 T = TypeVar("T")
 NONCE = "<nonce>"
@@ -241,7 +241,7 @@ class Verbs:
             raise Unsupported("the calls of one turn are of tools that no one delegate of the agent has")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
-        explained = error is not None and not running.cancelled() and isinstance(running.exception(), Explained)
+        explained = error is not None and not running.cancelled() and is_of(running.exception(), Explained)
         missing = tuple(conversation.missing)
         hidden = Hidden.RESULTS_IN_TEXTS if conversation.told_in_texts else conversation.hidden
         return Run(number, text, error, missing, exchanges, kept, conversation.tried, hidden, explained)
@@ -255,4 +255,4 @@ class Verbs:
 def _stderr_of(running: asyncio.Future[Any]) -> str:
     """Return what a command that failed wrote to its standard error."""
     problem = None if running.cancelled() else running.exception()
-    return problem.stderr if isinstance(problem, CommandFailed) else ""
+    return cast("CommandFailed", problem).stderr if is_of(problem, CommandFailed) else ""
