@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,16 @@ CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a run early: Ctrl-C, whoever stops us, and the end of the terminal."""
 _POLL_SECONDS = 0.05
 _GONE = (ProcessLookupError, PermissionError)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Generator[None]:
+    """Hold back what cancels a run until a step is done whole; nothing is to be started meanwhile."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def mark() -> str:

@@ -8,25 +8,24 @@ agents at once come last, one after the other: each in all workers together, on 
 from __future__ import annotations
 
 import contextlib
-import os
 import select
-import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters import certificate
 from matrix.engine.asked_again import Attempt
 from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
-from matrix.engine.process import GRACE_SECONDS, INTRUDED, Lost, WorkerProcess, start
-from matrix.engine.queue import AgentQueue, combined
+from matrix.engine.options import Options
+from matrix.engine.process import INTRUDED, Lost, WorkerProcess, start
+from matrix.engine.queue import AgentQueue, combined, confirmed, shared_runs
+from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Capability, Cell, Verdict
+from matrix.model import Capability, Cell, Transport, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan
 from matrix.sources import ServerSource
@@ -39,23 +38,6 @@ FORK_SERVER_ENDED = Lost(
 )
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a plan is run; `jobs` is the number of workers at once.
-
-    `source` is where real servers come from. `grace` is how many seconds after a cell's deadline its worker may take
-    to say so.
-    """
-
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
-    repeat: int = 1
-    live: bool = False
-    source: ServerSource = field(default_factory=PinnedServers)
-    grace: float = GRACE_SECONDS
-    keep_apart: bool = True
-    """Whether agents are kept from signals to whatever they did not start, where the system can do that."""
-
-
 class LocalEngine:
     """Runs a plan on this machine; iterate over `run()`."""
 
@@ -65,20 +47,27 @@ class LocalEngine:
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
         self._scratch: Path | None = None
+        self._source: ServerSource = options.source
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
-        with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
-            self._scratch = Path(scratch)
+        with scratch_folder() as self._scratch:
             certificate.lay(self._scratch)
-            try:
-                yield from self._outcomes()
-            finally:
-                for queue in self._active:
-                    if queue.worker is not None:
-                        queue.worker.kill()
+            with self._options.source.serving(self._real_servers(), self._scratch) as self._source:
+                try:
+                    yield from self._outcomes()
+                finally:
+                    for queue in self._active:
+                        if queue.worker is not None:
+                            queue.worker.kill()
+
+    def _real_servers(self) -> set[str]:
+        """Return the real servers that are asked about over stdio."""
+        asked = (each.cell for each in self._plan.asked)
+        real = [cell for cell in asked if cell.transport is Transport.STDIO and self._capability(cell).real]
+        return {name for cell in real for name in cell.servers}
 
     def _outcomes(self) -> Iterator[EngineEvent]:
         for planned in self._plan.cells:
@@ -100,14 +89,11 @@ class LocalEngine:
                 yield from self._queues(group, at_once=len(group))
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
-        cells: dict[str, deque[Cell]] = {}
-        alone: dict[str, deque[Cell]] = {}
+        by_agent: dict[str, list[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
         for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
-            waiting, by_itself = (each.setdefault(cell.agent, deque()) for each in (cells, alone))
-            own = by_itself if self._capability(cell).alone else waiting
-            own.extend([cell] * self._options.repeat)
-        pending = deque(AgentQueue(self._agents[name], waiting, alone[name]) for name, waiting in cells.items())
+            by_agent.setdefault(cell.agent, []).append(cell)
+        pending = deque(self._queue(name, cells) for name, cells in by_agent.items())
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
@@ -120,6 +106,15 @@ class LocalEngine:
                 if queue.worker is not None:
                     queue.worker.kill()
 
+    def _queue(self, name: str, cells: list[Cell]) -> AgentQueue:
+        share = self._options.share and self._options.repeat == 1
+        runs = shared_runs(cells, self._capabilities) if share else [(cell,) for cell in cells]
+        queue = AgentQueue(self._agents[name])
+        for run in runs:
+            alone = any(self._capability(cell).alone for cell in run)
+            (queue.alone if alone else queue.waiting).extend([run] * self._options.repeat)
+        return queue
+
     def _job(self, queue: AgentQueue) -> Job:
         """Return what a worker is told: of the real servers only those that its own agent is asked about."""
         name = queue.agent.name
@@ -129,18 +124,19 @@ class LocalEngine:
         apart = (
             self._options.keep_apart and queue.agent.command is None and isinstance(self._options.source, PinnedServers)
         )
-        given = self._options.source.for_worker(servers)
+        given = self._source.for_worker(servers)
         return Job(queue.agent, given, self._options.live, shared, self._scratch, apart)
 
     def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
         """Give a queue's worker as much as it may have in flight."""
         worker = queue.worker
         while worker is not None and worker.is_ready:
-            cell = queue.next()
-            if cell is None:
+            cells = queue.next()
+            if cells is None:
                 return
-            worker.ask(cell, self._capability(cell), self._options.grace, len(self._active))
-            yield Started(cell)
+            longest = max(map(self._capability, cells), key=lambda each: each.longest)
+            worker.ask(cells, longest, self._options.grace, len(self._active))
+            yield from map(Started, cells)
 
     def _go_on(self) -> Iterator[EngineEvent]:
         """Start, feed and hear the workers whose turn it is. Raises ForkServerGone."""
@@ -189,11 +185,18 @@ class LocalEngine:
             case Ready():
                 worker.is_ready = True
             case Done(outcome, evidence):
-                if worker.in_flight.pop(outcome.cell.id, None) is None:
+                asked = worker.in_flight.pop(outcome.cell.id, None)
+                if asked is None:
                     worker.intruded = True
                     return
                 queue.ended_alone = 0
-                yield from self._record(queue, Attempt(outcome, evidence), ended_worker=False)
+                if asked.shared and outcome.verdict is not Verdict.PASSED:
+                    # That others shared its run must not be the reason: what it comes to alone counts.
+                    queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
+                    alone = self._capability(outcome.cell).alone
+                    (queue.alone if alone else queue.waiting).appendleft((outcome.cell,))
+                else:
+                    yield from self._record(queue, Attempt(outcome, evidence), ended_worker=False)
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -230,7 +233,7 @@ class LocalEngine:
             self._ask_again(queue, cells, lost)
 
     def _ask_again(self, queue: AgentQueue, cells: Sequence[Cell], lost: Lost) -> None:
-        queue.alone.extend(cells)
+        queue.alone.extend((cell,) for cell in cells)
         queue.again.expect(cells, lost)
 
     def _all_lost(self) -> Iterator[EngineEvent]:
@@ -269,7 +272,9 @@ class LocalEngine:
         attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
         attempts.append(attempt)
         if len(attempts) == self._options.repeat:
-            yield self._finished(queue.attempts.pop(attempt.outcome.cell.id))
+            whole = queue.attempts.pop(attempt.outcome.cell.id)
+            doubted = queue.doubted.pop(attempt.outcome.cell.id, None)
+            yield self._finished(whole if doubted is None else [confirmed(whole[0], doubted)])
 
     def _finished(self, attempts: list[Attempt]) -> Finished:
         whole = combined(attempts)

@@ -37,12 +37,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Ask:
-    """Put this cell's question; `number` is unique within the worker, the limits are in seconds and the plan's own.
+    """Put the question of a cell, or those of several that share a run; `number` is unique within the worker.
 
-    `group_size` is how many agents are asked at the same time, where they are to meet.
+    The limits are in seconds, and the plan's own; of several the longest. `group_size` is how many agents are asked at
+    the same time, where they are to meet.
     """
 
-    cell: Cell
+    cells: tuple[Cell, ...]
     number: int
     deadline: float
     start_up: float

@@ -41,10 +41,14 @@ _ANYBODYS = {signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGHUP, sign
 
 @dataclass(frozen=True)
 class InFlight:
-    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds)."""
+    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds).
+
+    `shared` says whether it was asked with others, of one run.
+    """
 
     cell: Cell
     until: float
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,16 @@ class WorkerProcess:
     intruded: bool = False
     _looked: float = 0.0
 
-    def ask(self, cell: Cell, of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
-        """Put a cell's question; of a worker that cannot be asked `lost` tells why."""
+    def ask(self, cells: tuple[Cell, ...], of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
+        """Put the questions of cells that share a run, mostly of one; who cannot be asked is `lost`.
+
+        `of` is the capability whose limits hold: the longest.
+        """
         self.asked += 1
-        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + of.longest + grace)
+        until = time.monotonic() + of.longest + grace
+        self.in_flight |= {each.id: InFlight(each, until, len(cells) > 1) for each in cells}
         with contextlib.suppress(OSError):
-            self.channel.send(asked(Ask(cell, self.asked, of.deadline, of.start_up, group_size)), _ASK_SECONDS)
+            self.channel.send(asked(Ask(cells, self.asked, of.deadline, of.start_up, group_size)), _ASK_SECONDS)
 
     def heard(self) -> Iterator[Report]:
         """Yield what the worker has said by now, all but its last words; remembers where that was not its own."""

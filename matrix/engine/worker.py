@@ -180,14 +180,19 @@ class Worker:
             task.add_done_callback(running.discard)
 
     async def _one(self, ask: Ask) -> None:
-        known = self._capabilities[ask.cell.capability]
-        capability = replace(known, deadline=ask.deadline, start_up=ask.start_up)
+        limits = {"deadline": ask.deadline, "start_up": ask.start_up}
+        asked = [(each, replace(self._capabilities[each.capability], **limits)) for each in ask.cells]
         setting = replace(self._setting, group_size=ask.group_size)
         try:
-            outcome, evidence = await execute(ask.cell, capability, setting, ask.number)
+            done = await execute(asked, setting, ask.number)
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = printable(f"the worker could not tell what it saw: {told(problem)}")
-            outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
+            done = [(Outcome.of_one_attempt(each, Verdict.ERRORED, reason), None) for each in ask.cells]
+        for outcome, evidence in done:
+            self._send(outcome, evidence)
+
+    def _send(self, outcome: Outcome, evidence: Any) -> None:
+        """Send what a cell came to; where it is red, with what the agent has done to our process."""
         if outcome.is_red and (did := tampering.found()) is not None:
             outcome = _after(printable(did), outcome)
         try:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from matrix.model import Cell, Severity, Verdict
 from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
+from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
 
 SCHEMA_VERSION = 2
@@ -74,7 +75,7 @@ class HeaderLine(_Line):
     def of(cls, header: RunHeader) -> HeaderLine:
         """Return a header as its line."""
         said = TypeAdapter(RunHeader).dump_python(header, mode="json")
-        return cls.model_validate({"kind": "header", "schema": SCHEMA_VERSION, **said})
+        return cls.model_validate({"kind": "header", "schema": SCHEMA_VERSION, **all_printable(said)})
 
     def header(self) -> RunHeader:
         """Return the header that the line says."""
@@ -156,7 +157,7 @@ class OutcomeLine(_Line):
                 "duration": outcome.duration,
                 "evidence": outcome.evidence,
                 "expected": outcome.expected,
-                "reproduce": as_text(outcome.command) or outcome.reproduce,
+                "reproduce": printable(as_text(outcome.command)) or outcome.reproduce,
                 "run": outcome.run,
                 "rule": outcome.rule,
                 "advice": outcome.advice,

@@ -95,7 +95,7 @@ def test_what_a_worker_says_arrives_as_it_was_said(said, ends: Ends) -> None:
 
 
 def test_what_a_parent_asks_arrives_as_it_was_asked() -> None:
-    ask = Ask(CELL, 3, 120.0, 30.0, 2)
+    ask = Ask((CELL, CELL), 3, 120.0, 30.0, 2)
     assert question(asked(ask)) == ask
 
 

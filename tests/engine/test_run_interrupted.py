@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -56,6 +58,21 @@ def test_an_interrupted_run_keeps_what_is_done_leaves_no_process_and_can_be_resu
     assert (verdicts(whole), whole.complete) == ({"control": "passed", "stuck": "failed"}, True)
     assert whole.outcomes[0] == kept.outcomes[0]
     assert "Interrupted" not in (stuck / "out" / "matrix.md").read_text()
+
+
+def test_whoever_presses_ctrl_c_again_and_again_still_gets_the_summary(stuck: Path) -> None:
+    running = Running(stuck, "--jobs", "2")
+    running.wait_for(f"[1/2] passed control::{CELL}")
+    for _ in range(20):
+        running.interrupt()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.05)
+            break
+    code, out, err = running.end()
+    assert (code, err) == (130, "")
+    assert "1 cells: 1 passed (interrupted; 1 not asked)" in out
+    assert "**Interrupted: 1 cells were not asked.**" in (stuck / "out" / "matrix.md").read_text()
+    assert running.left() == []
 
 
 def test_a_run_that_is_terminated_ends_as_one_that_is_interrupted(stuck: Path) -> None:

@@ -124,7 +124,7 @@ TABLE: Mapping[str, tuple[Hostile, ...]] = {
         Hostile("sets_a_policy_without_loops", PASSED),
         Hostile("handles_every_signal", PASSED),
         Hostile("clears_its_environment", PASSED),
-        Hostile("takes_half_a_gigabyte", PASSED),
+        Hostile("takes_much_memory", PASSED),
         Hostile("forgets_its_memory", PASSED),
     ),
     "left running": (

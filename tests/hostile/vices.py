@@ -510,8 +510,8 @@ def clears_its_environment() -> None:
 
 
 @Vice
-def takes_half_a_gigabyte() -> None:
-    bytearray(500_000_000)
+def takes_much_memory() -> None:
+    bytearray(100_000_000)
 
 
 @Vice
