@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from matrix.model import CONTROL, Cell, Severity, Verdict
 from matrix.redaction import all_printable, printable
+from matrix.symptom import Symptom
 
 FIRST_RUN = "r1"
 _BREAK = re.compile(r"\r?\n|\t")
@@ -75,7 +76,7 @@ class Outcome:
     for this verdict. `command` are the words that put this one question again, `run` the run that it comes from.
     `rule` is the address of what was broken, `advice` what the specification recommends and the agent did not do.
     `negotiated` is the revision that was spoken, where one was; `reached` how far the agent got with its servers;
-    `rests_on` the cell whose cause this one only repeats.
+    `rests_on` the cell whose cause this one only repeats; `symptom` is what is wrong alike in other cells.
 
     Its texts are printable, whatever agents and servers have said: `reason` in one line.
     """
@@ -95,6 +96,7 @@ class Outcome:
     negotiated: str | None = None
     reached: Reached | None = None
     rests_on: str | None = None
+    symptom: Symptom | None = None
 
     def __post_init__(self) -> None:
         if self.blamed_on is None:

@@ -70,7 +70,8 @@ def attached(servers: Mapping[str, Any]) -> Toolsets:
     """Return the library's own toolsets for these servers, each with its server's name as prefix.
 
     Their limits are ours, since no owner has chosen any: the library's, 5 s to connect and 300 s to answer, would have
-    a server on a busy machine missing, and a silent one waited for beyond the end of a cell.
+    a server on a busy machine missing, and a silent one waited for beyond the end of a cell. A server's process ends
+    with the run that has started it: nobody would end one that is kept, since an agent is nothing to be closed.
     """
     return [
         MCPToolset(_transport(entry), id=name, init_timeout=LIMIT_SECONDS, read_timeout=LIMIT_SECONDS).prefixed(name)
@@ -82,7 +83,11 @@ def _transport(entry: Mapping[str, Any]) -> ClientTransport:
     """Return the way to a server as its entry, in the `mcpServers` form, says."""
     if "command" in entry:
         return StdioTransport(
-            entry["command"], list(entry.get("args") or []), env=entry.get("env"), cwd=entry.get("cwd")
+            entry["command"],
+            list(entry.get("args") or []),
+            env=entry.get("env"),
+            cwd=entry.get("cwd"),
+            keep_alive=False,
         )
     remote = SSETransport if entry.get("type") == "sse" else StreamableHttpTransport
     return remote(entry["url"], headers=entry.get("headers"))

@@ -9,6 +9,7 @@ from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call, call_with
 from matrix.model import STATEFUL, STATELESS
+from matrix.symptom import Symptom
 
 UNICODE = (
     '漢字かな한글 😀 👨\u200d👩\u200d👧 🇫🇷 مرحبا שלום e\u0301 a\u0308\u0323 𠮷 |\u0001| \u2028 \\u0000 "quoted" \\back'
@@ -51,7 +52,11 @@ async def optional_args(cell: CellVerbs) -> None:
     await cell.ask(call("record", text=text))
     seen = [dict(each.arguments) for each in cell.trace.calls("record")]
     added = sorted(set(seen[0]) - {"text"}) if seen else []
-    expect(not added, f"the agent added arguments that the model had omitted: {', '.join(added)}")
+    expect(
+        not added,
+        f"the agent added arguments that the model had omitted: {', '.join(added)}",
+        symptom=Symptom.ADDED_ARGUMENTS,
+    )
     expect_arrived(cell, "record", {"text": text})
 
 

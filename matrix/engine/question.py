@@ -18,6 +18,7 @@ from matrix.outcome import Blame, Outcome
 from matrix.raised import name_of, text_of
 from matrix.redaction import one_sentence
 from matrix.rule import Rule
+from matrix.symptom import Symptom
 
 _BLAMED_FOR = {NoteKind.LAB_FAULT: Blame.MATRIX, NoteKind.SERVER_FAULT: Blame.SERVER}
 
@@ -26,13 +27,14 @@ _BLAMED_FOR = {NoteKind.LAB_FAULT: Blame.MATRIX, NoteKind.SERVER_FAULT: Blame.SE
 class Judged:
     """A verdict, its reason in one sentence, and whom it is blamed on, where that does not follow from the verdict.
 
-    `rule` is the one of the specification that was broken.
+    `rule` is the one of the specification that was broken, `symptom` what shows in other questions as well.
     """
 
     verdict: Verdict
     reason: str = ""
     blamed_on: Blame | None = None
     rule: Rule | None = None
+    symptom: Symptom | None = None
 
 
 class Question:
@@ -52,16 +54,14 @@ class Question:
             await self._capability.check(verbs)
         except Unmet as unmet:
             again = self._repeated()
-            return Judged(Verdict.FAILED, again or str(unmet), rule=None if again else unmet.rule)
+            return again or Judged(Verdict.FAILED, str(unmet), rule=unmet.rule, symptom=unmet.symptom)
         except Unsupported as absent:
             return Judged(Verdict.UNSUPPORTED, str(absent))
         except ServerFault as fault:
             return Judged(Verdict.ERRORED, str(fault), Blame.SERVER)
         except Exception as problem:  # noqa: BLE001  (what an agent raises is caught where it is asked)
             return Judged(Verdict.ERRORED, f"the check itself raised {name_of(problem)}: {text_of(problem)}")
-        if again := self._repeated():
-            return Judged(Verdict.FAILED, again)
-        return Judged(Verdict.PASSED)
+        return self._repeated() or Judged(Verdict.PASSED)
 
     def settled(self, judged: Judged) -> Judged:
         """Return what a verdict counts for: a red one may be our fault, or declared; a green one is of its revision."""
@@ -80,6 +80,7 @@ class Question:
             (judged.verdict,),
             round(duration, 3),
             rule=None if judged.rule is None else judged.rule.url,
+            symptom=judged.symptom,
             advice=tuple(sorted(map(self._without_nonces, trace.advice()))),
             negotiated=negotiated(trace),
             reached=reached(trace),
@@ -102,9 +103,12 @@ class Question:
         """Return a reason that is the same in every cell: a nonce tells nothing to its reader."""
         return reason if self._verbs is None else self._verbs.without_nonces(reason)
 
-    def _repeated(self) -> str | None:
-        """Say which call was carried out more often than the model made it: no question is answered well by that."""
-        return None if self._capability.retries else repeated(self.trace)
+    def _repeated(self) -> Judged | None:
+        """Blame a call that was carried out more often than the model made it: no question is answered well by that."""
+        again = None if self._capability.retries else repeated(self.trace)
+        if again is None:
+            return None
+        return Judged(Verdict.FAILED, again.sentence, symptom=Symptom.REPEATED_FAILURES if again.failing else None)
 
     def _fault(self) -> Judged | None:
         """Return what makes a red cell our fault, or the server's, and no agent's."""

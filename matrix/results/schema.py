@@ -15,6 +15,7 @@ from matrix.model import Cell, Severity, Verdict
 from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
 from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
+from matrix.symptom import Symptom
 
 SCHEMA_VERSION = 2
 
@@ -130,6 +131,7 @@ class OutcomeLine(_Line):
     negotiated: str | None = Field(None, description="the revision that was spoken, where one was agreed on")
     reached: Reached | None = Field(None, description="how far the agent got with its servers")
     rests_on: str | None = Field(None, description="the cell whose cause this one only repeats")
+    symptom: Symptom | None = Field(None, description="the capability that asks about what is wrong here, too")
 
     @field_validator("cell")
     @classmethod
@@ -164,6 +166,7 @@ class OutcomeLine(_Line):
                 "negotiated": outcome.negotiated,
                 "reached": outcome.reached,
                 "rests_on": outcome.rests_on,
+                "symptom": outcome.symptom,
             }
         )
 
@@ -185,6 +188,7 @@ class OutcomeLine(_Line):
             negotiated=self.negotiated,
             reached=self.reached,
             rests_on=self.rests_on,
+            symptom=self.symptom,
         )
 
 
