@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 
-from matrix.cli.interrupts import leaving_at_once
+from matrix.cli.interrupts import LeavingAtOnce
 
 INTERRUPTED = 130
 
@@ -14,7 +14,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback, also while it is still being imported."""
     try:
-        with leaving_at_once():
+        with LeavingAtOnce():
             from matrix.cli.main import main as run  # noqa: PLC0415
 
         run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matrix.model import Agent, Capability, Cell, Server, Verdict
+from matrix.model import Agent, Capability, Cell, Server, Shard, Verdict
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Plan:
     agents: tuple[Agent, ...]
     capabilities: tuple[Capability, ...]
     servers: tuple[Server, ...]
+    shard: Shard | None = None
+    """Which part it is, where it is not the whole."""
 
     @property
     def asked(self) -> tuple[Planned, ...]:

@@ -1,32 +1,33 @@
-"""Ctrl-C, and what else cancels a command: nothing that it interrupts ends in a traceback, and no summary is lost."""
+"""Ctrl-C, and what else cancels a command: nothing that it interrupts ends in a traceback, and no summary is lost.
+
+`matrix.__main__` imports this before anything else, so it imports nothing that takes time.
+"""
 
 from __future__ import annotations
 
+import _signal
 import os
-import signal
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 
 PATIENCE_SECONDS = 10.0
 """For so long after the first interrupt, further ones are taken for the same: people press Ctrl-C twice."""
 _INTERRUPTED = 130
 
 
-@contextmanager
-def leaving_at_once() -> Generator[None]:
-    """End the process right where Ctrl-C finds it: for imports, which may swallow an exception, or half do their work.
+class LeavingAtOnce:
+    """Ends the process right where Ctrl-C finds it; a context manager, for imports, in which an exception may get lost.
 
     Nothing may have been started by then. Where somebody has settled what Ctrl-C does, that stays.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __enter__(self) -> None:
+        self._default = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
+        if self._default:
+            _signal.signal(_signal.SIGINT, _leave)
+
+    def __exit__(self, *_: object) -> None:
+        if self._default:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
 
 def _leave(*_: object) -> None:
@@ -43,11 +44,11 @@ class Interrupts:
     def heed(self, *signals: int) -> None:
         """Take these signals from now on, but those that are ignored, as under nohup."""
         for each in signals:
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                signal.signal(each, self._received)
+            if _signal.getsignal(each) != _signal.SIG_IGN:
+                _signal.signal(each, self._received)
 
     def end(self) -> None:
-        """The run has ended, and is told: an interrupt from now on comes too late."""
+        """Remember that the run has ended, and is told: an interrupt comes too late from now on."""
         self._first = time.monotonic()
 
     def _received(self, *_: object) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.cli.interrupts import Interrupts, leaving_at_once
+from matrix.cli.interrupts import Interrupts, LeavingAtOnce
 from matrix.errors import INTERRUPTED, CannotEnter
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(
     live: bool,
 ) -> int:
     """Ask every registered agent every question, and print one table."""
-    with leaving_at_once():
+    with LeavingAtOnce():
         from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
         from matrix.engine.run import Request  # noqa: PLC0415
         from matrix.plan import Filters, read_shard  # noqa: PLC0415

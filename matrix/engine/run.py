@@ -19,9 +19,13 @@ from matrix.processes import undisturbed
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
+from matrix.results.durations import known_seconds, with_seconds
 from matrix.results.judgement import Judgement, exit_code
 from matrix.results.reading import FILE_NAME, read_matrix
 from matrix.results.writing import ResultsWriter, alone_in, write_complete
+
+PUBLISHED = "results"
+"""Where a project keeps the matrix that it publishes."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,11 @@ class RunResult:
 
 def run(request: Request, observer: RunObserver) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    prepared = prepare(request.wish, observer.note)
+    wish = request.wish
+    if wish.shard != (1, 1):
+        # What is published comes first: it is the same wherever the shards are run.
+        wish = replace(wish, seconds=known_seconds(wish.root / PUBLISHED, request.output))
+    prepared = prepare(wish, observer.note)
     with alone_in(request.output):
         return _run(request, prepared, observer)
 
@@ -187,7 +195,8 @@ def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
 def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome], *, interrupted: bool) -> RunResult:
     everything = {**{each.cell.id: each for each in kept.outcomes}, **asked}
     complete = not interrupted and len(everything) >= kept.header.planned
-    whole = Matrix(kept.header, tuple(everything.values()), complete).in_order()
+    header = kept.header if request.wish.narrow or not complete else with_seconds(kept.header, everything.values())
+    whole = Matrix(header, tuple(everything.values()), complete).in_order()
     mine = replace(
         whole.of(each.cell.id for each in plan.cells if each.cell.id in asked),
         header=replace(kept.header, planned=len(plan.cells)),
@@ -197,5 +206,6 @@ def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome],
         return RunResult(mine, whole, INTERRUPTED, interrupted=True)
     if complete:
         write_complete(request.output, whole)
-    outdated = stale(mine.outcomes, request.baseline) if request.baseline is not None else ()
+    # Of a shard nobody can say whether an entry comes true in another one.
+    outdated = stale(mine.outcomes, request.baseline or ()) if plan.shard is None else ()
     return RunResult(mine, whole, exit_code(mine, outdated), outdated)

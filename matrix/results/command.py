@@ -61,6 +61,19 @@ def as_words(text: str) -> tuple[str, ...]:
         return (text,)
 
 
+def into(words: Sequence[str], output: str) -> tuple[str, ...]:
+    """Return a command of a run with another folder for its results, as where they have been moved."""
+    kept = list(words)
+    if OUTPUT in kept:
+        at = kept.index(OUTPUT)
+        del kept[at : at + 2]
+    if output != DEFAULT_OUTPUT and "run" in kept:
+        at = kept.index("run") + 1
+        at += 2 * (kept[at : at + 1] == [DIRECTORY])
+        kept[at:at] = [OUTPUT, output]
+    return tuple(kept)
+
+
 def portable(words: Sequence[str]) -> tuple[str, ...]:
     """Return a command for anybody's copy of the project, from its folder: no path of one machine is in it."""
     kept: list[str] = []

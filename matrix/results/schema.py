@@ -11,8 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from matrix.model import Cell, Severity, Verdict
-from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
+from matrix.model import Cell, Severity, Shard, Verdict
+from matrix.outcome import (
+    Blame,
+    CapabilityHeader,
+    ConfigsHeader,
+    EarlierRun,
+    Finding,
+    Matrix,
+    Outcome,
+    Reached,
+    RunHeader,
+)
 from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
 
@@ -29,6 +39,25 @@ class CapabilityLine(_Line):
     severity: Severity
     title: str
     needs: tuple[str, ...] = Field((), description="the capabilities that it rests on, besides its transport's own")
+    seconds: float | None = Field(None, description="how long a cell of it took in the last whole run, on average")
+
+
+class ShardLine(_Line):
+    """Which part of a whole run it was."""
+
+    part: int
+    parts: int
+    plan: str = Field(description="tells the whole plan, and how it was divided, from any other")
+    cells: int = Field(description="how many cells the part has")
+
+
+class FindingLine(_Line):
+    """What a cell came to by itself."""
+
+    verdict: Verdict
+    reason: str
+    blamed_on: Blame | None
+    rule: str | None
 
 
 class ConfigsLine(_Line):
@@ -68,6 +97,7 @@ class HeaderLine(_Line):
     run: str = Field(description="id of this run, among those whose outcomes are in this file")
     earlier: dict[str, EarlierLine] = Field(description="the other runs whose outcomes are in this file, by id")
     resumed: tuple[str, ...] = Field((), description="those of them whose finished cells it did not ask again")
+    shard: ShardLine | None = Field(None, description="which part of a whole run it was")
     live: bool = Field(default=False, description="whether agents had their real models")
     repeat: int = Field(default=1, description="how often each cell was asked")
 
@@ -91,7 +121,7 @@ class HeaderLine(_Line):
             configs=None if self.configs is None else ConfigsHeader(self.configs.url, self.configs.servers),
             agents=self.agents,
             capabilities={
-                name: CapabilityHeader(each.severity, each.title, each.needs)
+                name: CapabilityHeader(each.severity, each.title, each.needs, each.seconds)
                 for name, each in self.capabilities.items()
             },
             planned=self.planned,
@@ -101,6 +131,7 @@ class HeaderLine(_Line):
                 for name, each in self.earlier.items()
             },
             resumed=self.resumed,
+            shard=None if self.shard is None else Shard(**self.shard.model_dump()),
             live=self.live,
             repeat=self.repeat,
         )
@@ -130,6 +161,7 @@ class OutcomeLine(_Line):
     negotiated: str | None = Field(None, description="the revision that was spoken, where one was agreed on")
     reached: Reached | None = Field(None, description="how far the agent got with its servers")
     rests_on: str | None = Field(None, description="the cell whose cause this one only repeats")
+    finding: FindingLine | None = Field(None, description="what it came to by itself, where that is not what counts")
 
     @field_validator("cell")
     @classmethod
@@ -164,6 +196,7 @@ class OutcomeLine(_Line):
                 "negotiated": outcome.negotiated,
                 "reached": outcome.reached,
                 "rests_on": outcome.rests_on,
+                "finding": None if outcome.finding is None else vars(outcome.finding),
             }
         )
 
@@ -185,6 +218,7 @@ class OutcomeLine(_Line):
             negotiated=self.negotiated,
             reached=self.reached,
             rests_on=self.rests_on,
+            finding=None if self.finding is None else Finding(**dict(self.finding)),
         )
 
 
