@@ -111,14 +111,11 @@ class Outcome:
     def __post_init__(self) -> None:
         if self.blamed_on is None:
             object.__setattr__(self, "blamed_on", _BLAMED.get(self.verdict))
-        texts = {
-            "reason": printable(_BREAK.sub(" ", self.reason)),
-            "rule": self.rule and printable(self.rule),
-            "advice": all_printable(self.advice),
-            "expected": self.expected and printable(self.expected),
-        }
-        for name, text in texts.items():
-            object.__setattr__(self, name, text)
+        if not self.reason.isprintable():
+            object.__setattr__(self, "reason", printable(_BREAK.sub(" ", self.reason)))
+        for name in ("rule", "expected", "advice"):
+            if text := getattr(self, name):
+                object.__setattr__(self, name, all_printable(text))
 
     @classmethod
     def of_one_attempt(cls, cell: Cell, verdict: Verdict, reason: str = "") -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 MODULE = ("python", "-m", "matrix")
 DIRECTORY, OUTPUT, CELL = "--directory", "--output", "--cell"
+_PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+|'[^']*'", re.ASCII)
+_PLAIN = re.compile(rf"(?:{_PLAIN_WORD.pattern})(?: (?:{_PLAIN_WORD.pattern}))*", re.ASCII)
 DEFAULT_OUTPUT = "out"
 """The folder of results where no other is named."""
 
@@ -55,6 +58,8 @@ def as_text(words: Sequence[str]) -> str:
 
 def as_words(text: str) -> tuple[str, ...]:
     """Read back what `as_text` wrote; a text that is no command of a shell is one word."""
+    if _PLAIN.fullmatch(text):  # as nearly all are, and shlex reads a character at a time
+        return tuple(word.strip("'") for word in _PLAIN_WORD.findall(text))
     try:
         return tuple(shlex.split(text))
     except ValueError:

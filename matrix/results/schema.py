@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
@@ -27,6 +28,8 @@ from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
 
 SCHEMA_VERSION = 2
+_cell = lru_cache(maxsize=2)(Cell.parse)
+"""A line's cell is read twice, to see that it is one and to have it."""
 
 
 class _Line(BaseModel):
@@ -166,7 +169,7 @@ class OutcomeLine(_Line):
     @field_validator("cell")
     @classmethod
     def _is_an_id(cls, text: str) -> str:
-        Cell.parse(text)
+        _cell(text)
         return text
 
     @classmethod
@@ -203,7 +206,7 @@ class OutcomeLine(_Line):
     def outcome(self) -> Outcome:
         """Return the outcome that the line says."""
         return Outcome(
-            cell=Cell.parse(self.cell),
+            cell=_cell(self.cell),
             verdict=self.verdict,
             reason=self.reason,
             blamed_on=self.blamed_on,
