@@ -2,8 +2,8 @@
 
     python benchmarks/results.py
 
-Each line has the seconds of CPU by number of outcomes, and how many times as long twenty times as many take: about 20 where
-the work is linear.
+Each line has the seconds of CPU by number of outcomes, and how many times as long twenty times as many take: about 20
+where the work is linear.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ COLUMNS = 200
 def matrix_of(size: int) -> Matrix:
     """Return so many outcomes: rows of 200 cells, one in ten red, each third of these for a reason of its own."""
     capabilities = [f"{group}.question-{number}" for group in GROUPS for number in range(9)]
-    header = RunHeader(
-        capabilities={name: CapabilityHeader(Severity.EXPECTED) for name in capabilities}, planned=size
-    )
+    header = RunHeader(capabilities={name: CapabilityHeader(Severity.EXPECTED) for name in capabilities}, planned=size)
     rows = [CONTROL, *(f"agent-{number:04d}" for number in range(1, size // COLUMNS))]
     outcomes: list[Outcome] = []
     for row in rows:
@@ -45,9 +43,7 @@ def matrix_of(size: int) -> Matrix:
             red = row != CONTROL and number % 10 == 3
             reason = f"the result {number if number % 3 else ''} was lost" if red else ""
             verdict = Verdict.FAILED if red else Verdict.PASSED
-            outcomes.append(
-                Outcome(cell, verdict, reason, attempts=(verdict,), duration=0.2, reached=Reached.CALLED)
-            )
+            outcomes.append(Outcome(cell, verdict, reason, attempts=(verdict,), duration=0.2, reached=Reached.CALLED))
     return Matrix(header, tuple(outcomes))
 
 

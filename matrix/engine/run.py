@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,7 @@ from matrix.processes import undisturbed
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
-from matrix.results.durations import known_seconds, with_seconds
+from matrix.results.durations import expected_seconds, known_seconds, with_seconds
 from matrix.results.judgement import Judgement, exit_code
 from matrix.results.reading import FILE_NAME, read_matrix
 from matrix.results.writing import ResultsWriter, alone_in, write_complete
@@ -48,8 +48,8 @@ class RunObserver(Protocol):
         """Something that is being waited for, in one line."""
         ...
 
-    def planned(self, plan: Plan, done: int) -> None:
-        """The run begins; `done` cells are kept from an earlier one."""
+    def planned(self, plan: Plan, done: int, expected: Mapping[str, float]) -> None:
+        """The run begins; `done` cells are kept from an earlier one, `expected` are the seconds of cells in it."""
         ...
 
     def happened(self, event: RunEvent) -> None:
@@ -86,6 +86,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
     options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    expected = expected_seconds(plan.cells, request.output, request.wish.root / PUBLISHED)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}
     if request.jobs is not None:
@@ -97,7 +98,7 @@ def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResu
         events = LocalEngine(todo, options).run()
         interrupted = False
         try:
-            observer.planned(plan, len(kept.done))
+            observer.planned(plan, len(kept.done), expected)
             for event in events:
                 settling.take(event, observer.happened)
         except KeyboardInterrupt:

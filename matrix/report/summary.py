@@ -154,9 +154,7 @@ def news(matrix: Matrix) -> tuple[News, ...]:
     return tuple(sorted(told, key=_rank))
 
 
-def _told(
-    matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequence[Outcome]], *, whole: bool
-) -> News:
+def _told(matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequence[Outcome]], *, whole: bool) -> News:
     first = cells[0]
     names = tuple(dict.fromkeys(each.cell.capability for each in cells))
     if whole:

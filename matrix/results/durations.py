@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from matrix.errors import MatrixError
-from matrix.outcome import Outcome, RunHeader
+from matrix.outcome import Matrix, Outcome, RunHeader
+from matrix.planned import Planned
 from matrix.results.reading import read_matrix
 
 
@@ -24,14 +26,30 @@ def with_seconds(header: RunHeader, outcomes: Iterable[Outcome]) -> RunHeader:
     return replace(header, capabilities=capabilities)
 
 
-def known_seconds(*folders: Path) -> dict[str, float]:
+def known_seconds(*folders: Path) -> Mapping[str, float]:
     """Return the seconds of a cell by capability, from the first folder whose results have them; none is fine."""
+    return next(filter(None, map(_by_capability, _matrices(folders))), {})
+
+
+def expected_seconds(cells: Iterable[Planned], *folders: Path) -> dict[str, float]:
+    """Return how long cells will take, by id: as long as in the first folder that knows, else as their capability."""
+    expected: dict[str, float] = {}
+    wanted = [each.cell for each in cells]
+    for matrix in _matrices(folders):
+        by_cell = {each.cell: each.duration for each in matrix.outcomes if each.duration is not None}
+        by_capability = _by_capability(matrix)
+        for cell in wanted:
+            seconds = by_cell.get(cell, by_capability.get(cell.capability))
+            if seconds is not None:
+                expected.setdefault(cell.id, seconds)
+    return expected
+
+
+def _by_capability(matrix: Matrix) -> dict[str, float]:
+    return {name: each.seconds for name, each in matrix.header.capabilities.items() if each.seconds}
+
+
+def _matrices(folders: Iterable[Path]) -> Iterable[Matrix]:
     for folder in folders:
-        try:
-            header = read_matrix(folder).header
-        except MatrixError:
-            continue
-        known = {name: each.seconds for name, each in header.capabilities.items() if each.seconds}
-        if known:
-            return known
-    return {}
+        with suppress(MatrixError):
+            yield read_matrix(folder)
