@@ -12,6 +12,27 @@ WORTH_TELLING = 10.0
 
 
 @dataclass
+class _Work:
+    """Cells, and the seconds that they are expected to take, as far as that is known."""
+
+    cells: int = 0
+    unknown: int = 0
+    known_seconds: float = 0.0
+
+    def add(self, expected: float | None, sign: int = 1) -> None:
+        """Add a cell, or take it away."""
+        self.cells += sign
+        if expected is None:
+            self.unknown += sign
+        else:
+            self.known_seconds += sign * expected
+
+    def seconds(self, usual: float) -> float:
+        """Return how long all take; `usual` are the seconds of a cell of which nothing is known."""
+        return self.known_seconds + self.unknown * usual
+
+
+@dataclass
 class Pace:
     """Takes in what happens. `expected` are the seconds of cells, by id, in a run before."""
 
@@ -23,8 +44,8 @@ class Pace:
     """When each was started."""
     _taken: float = 0.0
     """How long those that have ended took, all together."""
-    _done: _Work = field(default_factory=lambda: _Work())
-    _to_do: _Work = field(default_factory=lambda: _Work())
+    _done: _Work = field(default_factory=_Work)
+    _to_do: _Work = field(default_factory=_Work)
 
     def begin(self, cells: Iterable[Cell]) -> None:
         """Begin to count: these cells are to be asked."""
@@ -78,27 +99,6 @@ class Pace:
         """Return what is being asked, with its seconds so far, the longest first."""
         now = self.clock()
         return tuple((cell, now - since) for cell, since in self._running.items())
-
-
-@dataclass
-class _Work:
-    """Cells, and the seconds that they are expected to take, as far as that is known."""
-
-    cells: int = 0
-    unknown: int = 0
-    known_seconds: float = 0.0
-
-    def add(self, expected: float | None, sign: int = 1) -> None:
-        """Add a cell, or take it away."""
-        self.cells += sign
-        if expected is None:
-            self.unknown += sign
-        else:
-            self.known_seconds += sign * expected
-
-    def seconds(self, usual: float) -> float:
-        """Return how long all take; `usual` are the seconds of a cell of which nothing is known."""
-        return self.known_seconds + self.unknown * usual
 
 
 def clock_time(seconds: float) -> str:
