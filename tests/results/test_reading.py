@@ -35,6 +35,14 @@ def test_a_line_that_was_being_written_when_the_run_was_killed_does_not_count(tm
     assert not matrix.complete
 
 
+def test_a_file_of_which_lines_are_missing_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, PASSED, FAILED) / "matrix.jsonl"
+    all_lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([all_lines[0], *all_lines[2:]]))
+    with pytest.raises(ConfigurationError, match=r"line 3: counts 2 outcomes, and 1 are there: lines are missing"):
+        read_matrix(path)
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, PASSED, FAILED) / "matrix.jsonl"
     all_lines = path.read_text().splitlines()
