@@ -149,7 +149,7 @@ def test_shards_partition_the_columns_exactly(parts: int) -> None:
 
 
 def test_shards_take_as_long_as_one_another_as_far_as_is_known() -> None:
-    cells = [cell for cell in map(Cell.parse, (f"stan::a.c{number}::s[http,any]" for number in range(60)))]
+    cells = [Cell.parse(f"stan::a.c{number}::s[http,any]") for number in range(60)]
     weights = {f"a.c{number}": 60.0 / (number + 1) for number in range(60)}
     dealt = shares(cells, 4, weights)
     loads = [sum(weights[each.capability] for each in cells if dealt[each.column] == part) for part in (1, 2, 3, 4)]

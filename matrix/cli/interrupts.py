@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
-import _signal
 import os
 import time
+
+TYPE_CHECKING = False  # as type checkers know it: `typing` would take longer than all else here
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal  # the module below `signal`, which makes enums first
 
 PATIENCE_SECONDS = 10.0
 """For so long after the first interrupt, further ones are taken for the same: people press Ctrl-C twice."""

@@ -28,7 +28,10 @@ def with_seconds(header: RunHeader, outcomes: Iterable[Outcome]) -> RunHeader:
 
 def known_seconds(*folders: Path) -> Mapping[str, float]:
     """Return the seconds of a cell by capability, from the first folder whose results have them; none is fine."""
-    return next(filter(None, map(_by_capability, _matrices(folders))), {})
+    for matrix in _matrices(folders):
+        if known := _by_capability(matrix):
+            return known
+    return {}
 
 
 def expected_seconds(cells: Iterable[Planned], *folders: Path) -> dict[str, float]:

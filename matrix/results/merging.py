@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from matrix.errors import CannotMerge, IncompleteRun, ShardsDisagree
 from matrix.outcome import FIRST_RUN, EarlierRun, Matrix, Outcome, RunHeader
@@ -100,26 +100,24 @@ def _own(path: str, matrix: Matrix) -> tuple[Outcome, ...]:
 
 
 def _check_shards(shards: Sequence[Named]) -> None:
-    first, first_header = shards[0][0], shards[0][1].header
-    if all(matrix.header.shard is None for _, matrix in shards):
+    found = [(path, matrix.header.shard) for path, matrix in shards]
+    first, model = next(((path, shard) for path, shard in found if shard is not None), ("", None))
+    if model is None:
         return
     seen: dict[int, str] = {}
-    for path, matrix in shards:
-        shard, model = matrix.header.shard, first_header.shard
-        if shard is None or model is None:
-            other = path if shard is None else first
-            raise CannotMerge(other, "is no shard, and another file is one", "name the shards of one run alone")
+    for path, shard in found:
+        if shard is None:
+            raise CannotMerge(path, "is no shard, and another file is one", "name the shards of one run alone")
         if (shard.parts, shard.plan) != (model.parts, model.plan):
             what = f"is shard {shard.label} of another plan than {first}, shard {model.label}"
-            mend = "run both again with the same agents, filters, and results to be divided by"
-            raise CannotMerge(path, what, mend)
+            raise CannotMerge(path, what, "run both again with the same agents, filters, and results to be divided by")
         if shard.part in seen:
             raise CannotMerge(path, f"is shard {shard.label}, and so is {seen[shard.part]}", "name one of them")
         seen[shard.part] = path
-    parts = seen and shards[0][1].header.shard
-    missing = [f"{part}/{parts.parts}" for part in range(1, parts.parts + 1) if part not in seen] if parts else []
-    if missing:
-        raise CannotMerge(f"shard {missing[0]}", "is missing", f"{_again(missing[0])}, and name all of them")
+    for part in range(1, model.parts + 1):
+        if part not in seen:
+            label = f"{part}/{model.parts}"
+            raise CannotMerge(f"shard {label}", "is missing", f"{_again(label)}, and name all of them")
 
 
 def _check_versions(one: Named, other: Named) -> None:
@@ -135,7 +133,7 @@ def _check_versions(one: Named, other: Named) -> None:
 
 
 def _words(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    return ", ".join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else str(value)
 
 
 def _again(label: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from matrix.model import Severity
 from matrix.outcome import CapabilityHeader, Matrix
 from matrix.planned import Planned
 from matrix.results.continuing import renewed
@@ -42,13 +43,8 @@ def test_a_cell_is_expected_to_take_as_long_as_it_did_or_as_others_of_its_capabi
 
 
 def test_a_narrow_run_leaves_what_is_known_of_the_whole_one() -> None:
-    header = replace(
-        HEADER,
-        capabilities={
-            **HEADER.capabilities,
-            "b.c": CapabilityHeader(HEADER.capabilities["invoke.round-trip"].severity),
-        },
-    )
+    more = {"b.c": CapabilityHeader(Severity.CORE)}
+    header = replace(HEADER, capabilities={**HEADER.capabilities, **more})
     kept = renewed(WHOLE, header, [])
     assert {name: each.seconds for name, each in kept.header.capabilities.items()} == {
         "invoke.round-trip": 1.5,
