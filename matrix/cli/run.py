@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.cli.interrupts import Interrupts, LeavingAtOnce
 from matrix.errors import INTERRUPTED, CannotEnter
+from matrix.interrupts import Interrupts, LeavingAtOnce
 
 if TYPE_CHECKING:
     from matrix.engine.run import Request

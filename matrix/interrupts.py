@@ -1,6 +1,6 @@
 """Ctrl-C, and what else cancels a command: nothing that it interrupts ends in a traceback, and no summary is lost.
 
-`matrix.__main__` imports this before anything else, so it imports nothing that takes time.
+`matrix.__main__` imports this before anything else, so it is a module of its own that imports nothing to speak of.
 """
 
 from __future__ import annotations
