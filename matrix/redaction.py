@@ -27,6 +27,8 @@ LEAST_SECRET = 4
 REASON_LIMIT = 4000
 _CUT = 8
 """What is left of a secret that was cut is masked from so many characters on."""
+LAB_FOLDER = "matrix-lab-"
+"""What the name of a lab's temporary folder begins with: reasons do not tell such paths."""
 _LAB = re.compile(r"/matrix-lab-[\w-]+(?:/(?:cell|home)-[\w-]+)?")
 
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 from matrix.adapters.base import Answer, Task
 from matrix.adapters.closing import Shared, closed
 from matrix.adapters.signatures import required_parameters
-from matrix.raised import Explained, exited, told
+from matrix.raised import Explained, exited, text_of, told
 
 _TEXT_NAMES = frozenset({"input", "message", "msg", "prompt", "query", "question", "text", "user_input", "user_prompt"})
 TASK_NOT_TEXT = "the callable is given a task, its text is task.prompt"
@@ -41,8 +41,10 @@ class CallableInstance:
                 return await self._answer(task)
         except SystemExit as problem:
             raise exited(problem) from problem
+        except KeyboardInterrupt as problem:
+            raise Explained("the agent raised KeyboardInterrupt") from problem
         except Exception as problem:
-            if re.search(r"\bTask\b", str(problem)) and (mend := self._mend()):
+            if re.search(r"\bTask\b", text_of(problem)) and (mend := self._mend()):
                 raise Explained(f"{told(problem)}; {mend}") from problem
             raise
 

@@ -8,7 +8,7 @@ from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call, fault, say
 
 
-@capability("agent.model-errors", severity="expected", servers=["echo"])
+@capability("agent.model-errors", severity="expected", servers=["echo"], silence=60)
 async def model_errors(cell: CellVerbs) -> None:
     """A 429 and a 500 of the provider are tried again and cost no tool call twice.
 

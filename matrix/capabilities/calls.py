@@ -15,6 +15,14 @@ from matrix.lab.trace import Trace
 _MOST_PHRASES = 3
 
 
+def text_to_echo(cell: CellVerbs) -> str:
+    """Return the text that every question sends which makes one call of `echo`, so that they can share a run.
+
+    It occurs nowhere else, and has white space at its ends, doubled, and line breaks.
+    """
+    return f"  {cell.nonce()}  of two\n\n\tlines \n"
+
+
 def expect_arrived(cell: CellVerbs, tool: str, *sent: Mapping[str, Any], server: str | None = None) -> None:
     """Expect that the server saw exactly these calls of the tool, with these arguments, in this order.
 

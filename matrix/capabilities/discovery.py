@@ -15,6 +15,7 @@ from matrix.model import STATEFUL, STATELESS
     severity="core",
     servers=["schemas"],
     revisions=[STATEFUL, STATELESS],
+    shares_a_run=True,
 )
 async def list_tools(cell: CellVerbs) -> None:
     """Every tool of the server is offered to the model.

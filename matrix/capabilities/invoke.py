@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from matrix.capabilities.calls import expect_arrived, expect_shown
+from matrix.capabilities.calls import expect_arrived, expect_shown, text_to_echo
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call, call_with
@@ -22,7 +22,7 @@ NUMBERS: dict[str, Any] = {
 """One more than a double can count, a negative zero, the ends of a double's range, and all its seventeen digits."""
 
 
-@capability("invoke.round-trip", severity="core", servers=["echo"], revisions=[STATEFUL, STATELESS])
+@capability("invoke.round-trip", severity="core", servers=["echo"], revisions=[STATEFUL, STATELESS], shares_a_run=True)
 async def round_trip(cell: CellVerbs) -> None:
     """The model's arguments reach the server and the result reaches the model, exactly.
 
@@ -30,7 +30,7 @@ async def round_trip(cell: CellVerbs) -> None:
     breaks. The server has to see it, and the model to be shown it once, plain or as a string of JSON, with nothing
     of it changed. What an agent puts around results is its own; a dump of a library's object is not the text.
     """
-    text = f"  {cell.nonce()}  of two\n\n\tlines \n"
+    text = text_to_echo(cell)
     run = await cell.ask(call("echo", text=text))
     expect_arrived(cell, "echo", {"text": text})
     expect_shown(run, "echo", text)

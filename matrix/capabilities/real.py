@@ -19,7 +19,13 @@ RUNS = 8
 _MOST_LOSSES = 3
 
 
-@capability("real.discovery", severity="core", real=True, transports=tuple(Transport))
+@capability(
+    "real.discovery",
+    severity="core",
+    real=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def discovery(cell: CellVerbs) -> None:
     """Exactly the tools that the server lists are offered.
 
@@ -41,7 +47,13 @@ async def discovery(cell: CellVerbs) -> None:
     )
 
 
-@capability("real.schema", severity="core", real=True, transports=tuple(Transport))
+@capability(
+    "real.schema",
+    severity="core",
+    real=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def schema(cell: CellVerbs) -> None:
     """Each tool's schema reaches the model with its meaning kept.
 
@@ -71,7 +83,14 @@ async def schema(cell: CellVerbs) -> None:
                 accepts(offered, probe.arguments)
 
 
-@capability("real.invocation", severity="core", real=True, probes=True, transports=tuple(Transport))
+@capability(
+    "real.invocation",
+    severity="core",
+    real=True,
+    probes=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def invocation(cell: CellVerbs) -> None:
     """Every declared probe (a call and what its result must hold) succeeds.
 
@@ -94,7 +113,13 @@ async def concurrent(cell: CellVerbs) -> None:
         _answered(run, probes)
 
 
-@capability("real.shutdown", severity="core", real=True, transports=["stdio"])
+@capability(
+    "real.shutdown",
+    severity="core",
+    real=True,
+    transports=["stdio"],
+    shares_a_run=True,
+)
 async def shutdown(cell: CellVerbs) -> None:
     """The server's processes are gone after the run.
 

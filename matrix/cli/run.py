@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 )
 @click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
 @click.option("--configs-policy", "policy", type=FILE, help="Changes their security policy.")
+@click.option("--no-share", is_flag=True, help="Ask every question in a run of its own, none in one that others share.")
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
 @click.option("--strict-pins", is_flag=True, help="Refuse rows whose packages name no exact version.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
@@ -72,6 +73,7 @@ def run(
     baseline: Path | None,
     configs: str | None,
     policy: Path | None,
+    no_share: bool,
     resume: bool,
     strict_pins: bool,
     live: bool,
@@ -93,6 +95,7 @@ def run(
         output=output,
         jobs=jobs,
         repeat=repeat,
+        share=not no_share,
         baseline=None if baseline is None else read_baseline(baseline),
         resume=resume,
         reproduction=Reproduction(

@@ -36,6 +36,7 @@ class Request:
     output: Path
     jobs: int | None = None
     repeat: int = 1
+    share: bool = True
     baseline: tuple[Entry, ...] | None = None
     resume: bool = False
     reproduction: Reproduction = field(default_factory=Reproduction)
@@ -85,7 +86,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
 
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
-    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source, share=request.share)
     expected = expected_seconds(plan.cells, request.output, request.wish.root / PUBLISHED)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}

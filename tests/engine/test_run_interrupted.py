@@ -108,7 +108,7 @@ IMPORT_LINE = "import time:"
     [
         "click.types",  # our command line is being imported
         "matrix.registry.environments",  # `run` imports what it needs
-        "multiprocessing.forkserver",  # the fork server is about to be started
+        "matrix.engine.fork_server",  # the fork server is about to be started
         "matrix.capabilities.verbs",  # we discover
         "pydantic_ai.messages",  # the fork server preloads
         "matrix.lab.lab",  # the fork server is nearly ready
