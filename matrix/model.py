@@ -33,21 +33,6 @@ def group_of(capability: str) -> str:
     return capability.partition(".")[0]
 
 
-@dataclass(frozen=True)
-class Shard:
-    """A part of a run, from 1; `plan` tells the whole plan, and how it was divided, from any other."""
-
-    part: int
-    parts: int
-    plan: str
-    cells: int
-
-    @property
-    def label(self) -> str:
-        """As the command line has it."""
-        return f"{self.part}/{self.parts}"
-
-
 class Verdict(StrEnum):
     """What a cell came to; a closed set."""
 

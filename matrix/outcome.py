@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from matrix.model import CONTROL, Cell, Severity, Shard, Verdict
+from matrix.model import CONTROL, Cell, Severity, Verdict
 from matrix.redaction import all_printable, printable
+from matrix.shard import Shard
 
 FIRST_RUN = "r1"
 _BREAK = re.compile(r"\r?\n|\t")

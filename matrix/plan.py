@@ -17,11 +17,11 @@ from matrix.model import (
     Cell,
     Server,
     ServerKind,
-    Shard,
     Transport,
     Verdict,
 )
 from matrix.planned import Plan, Planned
+from matrix.shard import Shard
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matrix.model import Agent, Capability, Cell, Server, Shard, Verdict
+from matrix.model import Agent, Capability, Cell, Server, Verdict
+from matrix.shard import Shard
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from matrix.model import Cell, Severity, Shard, Verdict
+from matrix.model import Cell, Severity, Verdict
 from matrix.outcome import (
     Blame,
     CapabilityHeader,
@@ -26,6 +26,7 @@ from matrix.outcome import (
 )
 from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
+from matrix.shard import Shard
 
 SCHEMA_VERSION = 2
 _cell = lru_cache(maxsize=2)(Cell.parse)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from matrix.errors import CannotMerge, UsageError
-from matrix.model import Severity, Shard, Verdict
+from matrix.model import Severity, Verdict
 from matrix.outcome import CapabilityHeader, Matrix, Outcome, Reached
 from matrix.results.baseline import Entry
 from matrix.results.judgement import settled
 from matrix.results.merging import merged
 from matrix.results.reading import read_evidence, read_matrix
 from matrix.results.writing import write_merged
+from matrix.shard import Shard
 from tests.results.runs import EVIDENCE, FAILED, HEADER, KNOWN, PASSED, written
 from tests.samples import outcome
 
