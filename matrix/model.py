@@ -84,6 +84,9 @@ class OwnServers(StrEnum):
     """They stay, and have to be there."""
 
 
+_CELL = re.compile(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]")
+
+
 @dataclass(frozen=True)
 class Probe:
     """A call of a tool whose answer is known: the result's text has to contain `contains`.
@@ -279,7 +282,7 @@ class Cell:
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
-        found = re.fullmatch(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]", text)
+        found = _CELL.fullmatch(text)
         if found is None:
             raise ValueError(
                 f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"

@@ -178,6 +178,7 @@ def test_only_what_discovers_and_the_preload_import_by_name() -> None:
     assert importing == {
         "matrix/capabilities/registry.py",
         "matrix/engine/preload.py",
+        "matrix/lab/servers/prefork.py",
         "matrix/registry/importing.py",
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class Wish:
     source: SourceReader = pinned
     strict_pins: bool = False
     """Whether rows are refused whose packages name no exact version."""
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How long a cell of each capability has taken before: shards are divided by it."""
 
     @property
     def narrow(self) -> bool:
@@ -73,7 +75,16 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     servers = (*(find_stubs() if source.assigned is None else ()), *source.servers())
 
     def planned(machine: Machine | None = None) -> Plan:
-        return make_plan(agents, capabilities, servers, filters, machine, shard=wish.shard, assigned=source.assigned)
+        return make_plan(
+            agents,
+            capabilities,
+            servers,
+            filters,
+            machine,
+            shard=wish.shard,
+            seconds=wish.seconds,
+            assigned=source.assigned,
+        )
 
     plan = planned()
     unpinned = {agent.name: agent.unpinned for agent in plan.agents if agent.unpinned}
