@@ -12,6 +12,7 @@ from typing import Any
 
 from matrix.environment_spec import EnvironmentSpec
 from matrix.origin import Registration
+from matrix.own_servers import OwnServers
 from matrix.rule import Rule
 
 CONTROL = "control"
@@ -73,17 +74,6 @@ class Severity(StrEnum):
     OPTIONAL = "optional"
 
 
-class OwnServers(StrEnum):
-    """What becomes, in a cell, of the MCP servers that an agent brings itself."""
-
-    REPLACE = "replace"
-    """The cell's servers take their places, inside of what the agent puts around them (prefix, filter, approval)."""
-    DROP = "drop"
-    """They are left out; the cell's servers are attached as to any agent."""
-    KEEP = "keep"
-    """They stay, and have to be there."""
-
-
 @dataclass(frozen=True)
 class Probe:
     """A call of a tool whose answer is known: the result's text has to contain `contains`.
@@ -110,6 +100,27 @@ class Command:
     environment: EnvironmentSpec | None = None
 
 
+class HarnessKind(StrEnum):
+    """Whose harness it is: ours for Python or Node, or one that the row brings."""
+
+    PYTHON = "python"
+    NODE = "node"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class Harness:
+    """How the process is started that imports an agent once and takes many tasks (docs/harness.md).
+
+    `argv` is the interpreter, or, where the row brings a harness, the whole command. `{bin}` in it is the folder of
+    executables of `environment`, which is installed on first use, for the row alone.
+    """
+
+    kind: HarnessKind
+    argv: tuple[str, ...]
+    environment: EnvironmentSpec | None = None
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a registration, and how to mend it."""
@@ -127,7 +138,7 @@ class Agent:
     """A registered row: a name, how to start it, what it declares.
 
     `target` is an import string `package.module:attribute` (a pydantic-ai agent, a factory of one, or a callable
-    that takes a task), `command` the alternative.
+    that takes a task), `command` the alternative. Where there is a `harness`, the target is loaded by that.
     """
 
     name: str
@@ -135,6 +146,7 @@ class Agent:
     summary: str = ""
     target: str | None = None
     command: Command | None = None
+    harness: Harness | None = None
     protocol: str = "openai-chat"
     model: str = "gpt-4.1-mini"
     services: str | None = None
@@ -149,14 +161,20 @@ class Agent:
     problem: Problem | None = None
 
     @property
-    def packages(self) -> tuple[str, ...]:
+    def environment(self) -> EnvironmentSpec | None:
         """What is installed for it, into an environment of its own."""
-        return self.command.environment.packages if self.command and self.command.environment else ()
+        apart = self.command or self.harness
+        return None if apart is None else apart.environment
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of its environment."""
+        return () if self.environment is None else self.environment.packages
 
     @property
     def unpinned(self) -> tuple[str, ...]:
         """The packages of its environment of which two machines may install two versions."""
-        return self.command.environment.unpinned if self.command and self.command.environment else ()
+        return () if self.environment is None else self.environment.unpinned
 
     @property
     def is_control(self) -> bool:

@@ -165,10 +165,12 @@ class LocalEngine:
         match report:
             case Ready():
                 worker.is_ready = True
-            case Done(outcome, evidence):
+            case Done(outcome=outcome, process_lost=True, alone=False):
                 worker.in_flight.pop(outcome.cell.id, None)
-                queue.ended_alone = 0
-                yield from self._record(queue, Attempt(outcome, evidence))
+                queue.alone.append(outcome.cell)
+            case Done(outcome, evidence, process_lost):
+                worker.in_flight.pop(outcome.cell.id, None)
+                yield from self._ended(queue, Attempt(outcome, evidence), process_lost=process_lost)
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -187,13 +189,19 @@ class LocalEngine:
         if not worker.is_ready:
             yield from self._give_up(queue, verdict, f"loading the agent: {reason}")
         elif len(cells) == 1:
-            queue.ended_alone += 1
-            yield from self._record(queue, Attempt(Outcome.of_one_attempt(cells[0], verdict, reason)))
-            if queue.ended_alone >= SAME_END_LIMIT:
-                reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {reason}"
-                yield from self._give_up(queue, verdict, reason)
+            lone = Attempt(Outcome.of_one_attempt(cells[0], verdict, reason))
+            yield from self._ended(queue, lone, process_lost=True)
         else:
             queue.alone.extend(cells)
+
+    def _ended(self, queue: AgentQueue, attempt: Attempt, *, process_lost: bool) -> Iterator[EngineEvent]:
+        """Deal with a cell that has ended, and, asked alone, may have ended the process that its agent lives in."""
+        queue.ended_alone = queue.ended_alone + 1 if process_lost else 0
+        yield from self._record(queue, attempt)
+        if queue.ended_alone >= SAME_END_LIMIT:
+            outcome = attempt.outcome
+            reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {outcome.reason}"
+            yield from self._give_up(queue, outcome.verdict, reason)
 
     def _give_up(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
         """Give every cell that is left in a queue the same verdict."""

@@ -116,7 +116,7 @@ def _lacking_agents(agents: Sequence[Agent], live: bool, note: Callable[[str], N
 
 
 def _not_live(agent: Agent) -> str | None:
-    if agent.command is not None:
+    if agent.command is not None or agent.harness is not None:
         return NOT_LIVE
     missing = [key for key in agent.live_keys if key not in os.environ]
     if missing and not agent.is_control:
@@ -125,10 +125,9 @@ def _not_live(agent: Agent) -> str | None:
 
 
 def _not_installed(agent: Agent, note: Callable[[str], None]) -> str | None:
-    spec = None if agent.command is None else agent.command.environment
     try:
-        if spec is not None:
-            environments.ensure(spec, note)
+        if agent.environment is not None:
+            environments.ensure(agent.environment, note)
     except EnvironmentUnavailable as problem:
         return problem.reason
     return None

@@ -19,8 +19,9 @@ from matrix.adapters.base import (
     WiresItself,
     base_url,
 )
-from matrix.adapters.choose import Starter
 from matrix.adapters.command import CommandFailed
+from matrix.adapters.harness.instance import AgentRaised
+from matrix.adapters.target import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.engine.beat import Beat
 from matrix.engine.tasks import cancelled, ended, torn_down
@@ -284,6 +285,6 @@ def _not_offered(run: Run) -> str:
 
 
 def _stderr_of(running: asyncio.Future[Any]) -> str:
-    """Return what a command that failed wrote to its standard error."""
+    """Return what a command that failed wrote to its standard error, or the end of an agent's traceback."""
     problem = None if running.cancelled() else running.exception()
-    return problem.stderr if isinstance(problem, CommandFailed) else ""
+    return problem.stderr if isinstance(problem, CommandFailed | AgentRaised) else ""

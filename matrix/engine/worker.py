@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +21,10 @@ import anyio.to_thread
 import respx
 
 from matrix.adapters import certificate
-from matrix.adapters.choose import Starter, imported, starter, takes_its_model_from_the_task
+from matrix.adapters.base import LivesApart
+from matrix.adapters.choose import imported, starter, takes_its_model_from_the_task
 from matrix.adapters.provider_keys import set_variables
+from matrix.adapters.target import Starter
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.cell import execute
 from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
@@ -60,7 +62,7 @@ def main(job: Job, pipe: Connection) -> None:
         live = job.live and not job.agent.is_control  # the control has the scripted model in every run
         if not live and job.scratch is not None:
             certificate.trust_it_alone(os.environ, job.scratch)
-        if job.agent.command is None:
+        if job.agent.command is None and job.agent.harness is None:
             set_variables(job.agent, os.environ, live=live)
         try:
             start = starter(job.agent)
@@ -97,6 +99,13 @@ def _set_apart() -> None:
     warnings.simplefilter("ignore")
 
 
+@dataclass
+class _Company:
+    """Whether a cell in flight has, or has had, others beside it."""
+
+    others: bool
+
+
 class Worker:
     """Takes questions from the pipe, runs them concurrently, and sends what they came to."""
 
@@ -108,6 +117,7 @@ class Worker:
         self._capabilities = {each.id: each for each in find_capabilities()}
         self._setting = Setting(lab, job.agent, start, self._attached, self._probes, headers=HEADERS, hide=servers.hide)
         self._sending = threading.Lock()
+        self._in_flight: dict[int, _Company] = {}
 
     def play(self, conversation: Conversation, path: str, body: bytes) -> Awaitable[WireResponse]:
         """Have the lab answer a model request that came through the HTTP client's transport."""
@@ -136,6 +146,7 @@ class Worker:
             task.add_done_callback(running.discard)
 
     async def _one(self, ask: Ask) -> None:
+        losses, company = self._losses(), self._arrives(ask.number)
         known = self._capabilities[ask.cell.capability]
         capability = replace(known, deadline=ask.deadline, start_up=ask.start_up)
         setting = replace(self._setting, group_size=ask.group_size)
@@ -144,8 +155,23 @@ class Worker:
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
             outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
+        del self._in_flight[ask.number]
+        lost = outcome.verdict is not Verdict.PASSED and self._losses() > losses
         with self._sending:
-            self._pipe.send(Done(outcome, evidence))
+            self._pipe.send(Done(outcome, evidence, lost, not company.others))
+
+    def _losses(self) -> int:
+        """Return how often the process that the agent lives in was lost, where that is not this one."""
+        start = self._setting.start
+        return start.losses if isinstance(start, LivesApart) else 0
+
+    def _arrives(self, number: int) -> _Company:
+        """Note that a cell is in flight, with those that are."""
+        company = _Company(others=bool(self._in_flight))
+        for each in self._in_flight.values():
+            each.others = True
+        self._in_flight[number] = company
+        return company
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO
