@@ -14,6 +14,12 @@ COUNTS = {"calls": 0}
 TOGETHER = threading.Barrier(2)
 
 
+def begun():
+    """Tell the test that a run has begun."""
+    with open(os.environ["BEGUN"], "w") as told:
+        told.write("begun")
+
+
 async def echo(task):
     print("said by the agent")
     os.write(1, b"written to its standard output\n")
@@ -46,6 +52,7 @@ class Seen:
 
 async def waiting(task):
     """Wait until it is cancelled, and say so."""
+    begun()
     try:
         await asyncio.Event().wait()
     finally:
@@ -73,6 +80,7 @@ async def dying(task):
 
 async def blocking(task):
     if task.prompt == "block":
+        begun()
         time.sleep(600)  # noqa: ASYNC251  (that is its vice)
     await asyncio.Event().wait()
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def task(prompt: str = "hello", history: Any = None) -> Task:
 
 
 @pytest.fixture
-async def make() -> AsyncIterator[Make]:
+def make() -> Iterator[Make]:
     """Return a function that makes what starts a row's agent; its process ends with the test."""
     made: list[HarnessStarter] = []
 
@@ -121,11 +121,18 @@ async def test_a_process_that_ends_takes_its_runs_along_and_the_next_instance_ha
     assert start.losses == 1
 
 
-async def test_a_cancelled_run_ends_and_the_process_goes_on(make: Make) -> None:
-    start = make("waiting")
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """Return a pipe that an agent writes to when its run has begun."""
+    os.mkfifo(tmp_path / "begun")
+    return tmp_path / "begun"
+
+
+async def test_a_cancelled_run_ends_and_the_process_goes_on(make: Make, begun: Path) -> None:
+    start = make("waiting", env={"BEGUN": str(begun)})
     made = await start(SERVERS)
     run = asyncio.ensure_future(made.ask(task()))
-    await asyncio.wait({run}, timeout=0)
+    assert await asyncio.to_thread(begun.read_text) == "begun"
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -133,17 +140,18 @@ async def test_a_cancelled_run_ends_and_the_process_goes_on(make: Make) -> None:
 
 
 async def test_a_run_that_blocks_the_loop_and_is_cancelled_takes_the_process_along(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: Make, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(harness_instance, "CANCEL_SECONDS", 0.5)
-    start = make("blocking")
+    start = make("blocking", env={"BEGUN": str(begun)})
     made = await start(SERVERS)
     guilty, other = (asyncio.ensure_future(made.ask(task(each))) for each in ("block", "wait"))
-    await asyncio.wait({guilty, other}, timeout=0)
+    assert await asyncio.to_thread(begun.read_text) == "begun"
     guilty.cancel()
     with pytest.raises(Lost, match=f"^{BLOCKED}$"):
         await other
-    assert guilty.cancelled() or isinstance(await asyncio.gather(guilty, return_exceptions=True), list)
+    with pytest.raises(asyncio.CancelledError):
+        await guilty
     assert start.losses == 1
 
 

@@ -83,7 +83,7 @@ class HarnessProcess:
             self.end(f"it had not said that it is ready after {START_SECONDS:g} s")
             return first.result()
 
-    def request(self, kind: str, **fields: Any) -> tuple[str, Future[Message]]:
+    def request(self, kind: str, /, **fields: Any) -> tuple[str, Future[Message]]:
         """Send a request; returns its id, and what its answer, or `Lost`, will be in."""
         number, answer = f"{kind}-{next(self._numbers)}", _future()
         with self._lock:
@@ -110,7 +110,7 @@ class HarnessProcess:
         self._reason = self._reason or reason
         self._processes.kill()
 
-    def _send(self, kind: str, **fields: Any) -> None:
+    def _send(self, kind: str, /, **fields: Any) -> None:
         self._outgoing.put(json.dumps({"type": kind, **fields}).encode() + b"\n")
 
     def _thread(self, work: Any) -> threading.Thread:

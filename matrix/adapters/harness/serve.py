@@ -52,7 +52,7 @@ class Channel:
         line = self._in.readline()
         return json.loads(line) if line else None
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, /, **fields: Any) -> None:
         """Send one message."""
         line = json.dumps({"type": kind, **fields}).encode() + b"\n"
         with self._lock:
