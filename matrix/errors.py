@@ -64,9 +64,8 @@ class NoInterpreter(UsageError):
     """The interpreter that was named is not there."""
 
     def __init__(self, python: str) -> None:
-        super().__init__(
-            f"--python: {python!r} cannot be found, or is not executable; name a Python such as .venv/bin/python"
-        )
+        mend = "name a Python, such as .venv/bin/python"
+        super().__init__(f"--python: {python!r} cannot be found, or is not executable; {mend}")
 
 
 class UnknownName(UsageError):

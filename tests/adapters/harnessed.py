@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 print("said while it is imported")
 
@@ -16,8 +17,7 @@ TOGETHER = threading.Barrier(2)
 
 def begun():
     """Tell the test that a run has begun."""
-    with open(os.environ["BEGUN"], "w") as told:
-        told.write("begun")
+    Path(os.environ["BEGUN"]).write_text("begun")
 
 
 async def echo(task):

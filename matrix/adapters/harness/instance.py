@@ -135,7 +135,10 @@ class HarnessInstance:
     async def make(self, servers: Mapping[str, Any]) -> None:
         """Have it made. Raises CannotStart."""
         if self._makes:
-            made = await self._asked("make", mcp_servers=dict(servers))
+            try:
+                made = await self._asked("make", mcp_servers=dict(servers))
+            except AgentRaised as raised:
+                raise CannotStart(f"its library cannot be used from outside: {raised}") from raised
             self.wiring = str(made.get("wiring") or "")
 
     async def ask(self, task: Task) -> Answer:
