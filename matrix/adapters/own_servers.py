@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic_ai import RunContext
-from pydantic_ai.toolsets import AbstractToolset, DynamicToolset, FunctionToolset, WrapperToolset
+from pydantic_ai.toolsets import AbstractToolset, FunctionToolset, WrapperToolset
 
 from ..own_servers import OwnServers
 from ..raised import Explained, told
-from .toolsets import is_mcp, transport_of
+from .toolsets import DynamicToolset, is_mcp, transport_of
 
 if TYPE_CHECKING:
     from typing import Self

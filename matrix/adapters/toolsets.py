@@ -11,6 +11,13 @@ from typing import Any
 import pydantic_ai.mcp
 from pydantic_ai.toolsets import AbstractToolset
 
+try:
+    from pydantic_ai.toolsets import DynamicToolset
+except ImportError:  # in 1.x it is there, and not named
+    from pydantic_ai.toolsets._dynamic import DynamicToolset
+
+__all__ = ["DynamicToolset", "Toolsets", "attached", "is_mcp", "transport_of"]
+
 Toolsets = Sequence[AbstractToolset[Any]]
 LIMIT_SECONDS = 30.0
 """How long a toolset that nobody but us has attached waits for a connection, and for an answer."""

@@ -27,6 +27,8 @@ ENDING_SECONDS = 4.0
 """How long a run that has heard it may take to end before it is left to itself."""
 BLOCKED = "the agent blocked its event loop"
 _FILES = {HarnessKind.PYTHON: "start.py", HarnessKind.NODE: "harness.mjs"}
+_PROTOCOL_ON_3 = ("sh", "-c", 'exec "$0" "$@" 3>&1 1>&2')
+"""Node cannot move its descriptors, so a shell does it, whose process becomes Node's."""
 
 
 class AgentRaised(Told):
@@ -83,7 +85,9 @@ class HarnessStarter:
         home = Path(tempfile.mkdtemp(prefix="harness-"))
         values = {"bin": str(self._bin_path or ""), "folder": self._agent.folder or ""}
         file = _FILES.get(self._harness.kind)
-        argv = [*(fill(each, values) for each in self._harness.argv), *_own(file)]
+        program = [fill(each, values) for each in self._harness.argv]
+        aside = _PROTOCOL_ON_3 if self._harness.kind is HarnessKind.NODE else ()
+        argv = [*aside, *program, *_own(file)]
         start = Start(argv, self._environment(home), Path(self._agent.folder or home), home)
         target = self._agent.target or ""
         try:
@@ -97,10 +101,10 @@ class HarnessStarter:
                 packages="" if self._bin_path is None else str(self._bin_path.parent),
             )
         except OSError as problem:
-            cause = f"{argv[0]} cannot be started: {problem.strerror or problem}"
+            cause = f"{program[0]} cannot be started: {problem.strerror or problem}"
             raise Broken(cause, "correct what the row is started with") from problem
         except Lost as lost:
-            raise Broken(f"{target} cannot be loaded: {lost}", f"import it with {argv[0]} in a shell") from lost
+            raise Broken(f"{target} cannot be loaded: {lost}", f"import it with {program[0]} in a shell") from lost
         if said["type"] == "broken":
             raise Broken(str(said.get("cause")), str(said.get("mend")))
         return _Running(process, bool(said.get("instances")))
