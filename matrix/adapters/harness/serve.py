@@ -31,7 +31,7 @@ PROTOCOL = 1
 THREADS = 128
 """As many as the runs of an agent have in our own process."""
 TRACEBACK_LINES = 12
-PACKAGES = ("mcp", "pydantic-ai-slim", "pydantic-ai", "openai-agents", "langgraph", "openai", "anthropic", "httpx")
+PACKAGES = ("mcp", "pydantic-ai-slim", "fastmcp", "openai", "anthropic", "google-genai", "httpx", "httpx2")
 """Whose versions are told, where they are installed."""
 
 
