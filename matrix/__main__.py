@@ -6,13 +6,16 @@ import atexit
 import os
 import sys
 
+from matrix.cli.interrupts import leaving_at_once
+
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback, also while it is still being imported."""
     try:
-        from matrix.cli.main import main as run  # noqa: PLC0415
+        with leaving_at_once():
+            from matrix.cli.main import main as run  # noqa: PLC0415
 
         run()
     except KeyboardInterrupt:

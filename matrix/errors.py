@@ -9,19 +9,26 @@ inside a cell is never raised through it: that becomes the cell's outcome.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-AGENTS_FAULT, USAGE, OUR_FAULT, INTERRUPTED = 1, 2, 3, 130
+AGENTS_FAULT, USAGE, OUR_FAULT, UNWRITABLE, INTERRUPTED = 1, 2, 3, 4, 130
 """The exit codes besides 0."""
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a system says of a disk that is full, or broken: what may come at any moment of a run."""
 
 
 class MatrixError(Exception):
     """An error that this tool raises on purpose; its text is one readable sentence."""
 
+    exit_code = OUR_FAULT
+
 
 class UsageError(MatrixError):
     """What was asked for cannot be done as asked (exit code 2)."""
+
+    exit_code = USAGE
 
 
 class ConfigurationError(UsageError):
@@ -158,6 +165,15 @@ class CannotWrite(UsageError):
         super().__init__(f"cannot write to {folder}: {problem.strerror or problem}; name another folder")
 
 
+class WritingFailed(MatrixError):
+    """Results could not be written any more, or what is printed not; what is there is kept (exit code 4)."""
+
+    exit_code = UNWRITABLE
+
+    def __init__(self, where: Path | str, problem: OSError, mend: str) -> None:
+        super().__init__(f"cannot write to {where}: {problem.strerror or problem}; {mend}")
+
+
 class FolderInUse(UsageError):
     """A folder that another run is writing its results to."""
 
@@ -170,6 +186,13 @@ class NoResults(UsageError):
 
     def __init__(self, path: Path, problem: OSError, file_name: str) -> None:
         super().__init__(f"cannot read {path}: {problem.strerror}; name the {file_name} of a run, or its folder")
+
+
+class NothingKept(UsageError):
+    """A file of results to which not even a whole header was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"nothing was kept in {path}, which has no whole header: run again without --resume")
 
 
 class NoEvidence(UsageError):

@@ -203,7 +203,8 @@ class Capability:
     `failures` cites what users reported (repository#number), `rules` what the specification says. `needs` are other
     capabilities that it rests on: where one of them is red, a cell that only repeats that is not red once more.
     `deadline` is in seconds, for one cell, from the first that a witness sees of the agent, which may take `start_up`
-    seconds; where `bounds_a_call`, it begins anew when a server has received a call.
+    seconds; where `bounds_a_call`, it begins anew when a server has received a call. After `silence` seconds in which
+    nothing moved it waits no longer.
     """
 
     id: str
@@ -219,12 +220,15 @@ class Capability:
     needs: tuple[str, ...] = ()
     deadline: float = 120.0
     start_up: float = 120.0
+    silence: float = 20.0
     bounds_a_call: bool = False
     real: bool = False
     probes: bool = False
     """Whether it asks real servers for answers that have to be known."""
     together: bool = False
     """Whether the cells of all agents have to be in flight at once."""
+    shares_a_run: bool = False
+    """Whether it asks the agent once, in turns that may stand beside those of other questions of the same servers."""
     retries: bool = False
     """Whether a call may reach its server more often than the model made it: the question is about that."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from matrix.model import CONTROL, Cell, Severity, Verdict
+from matrix.redaction import all_printable, printable
+from matrix.symptom import Symptom
 
 FIRST_RUN = "r1"
+_BREAK = re.compile(r"\r?\n|\t")
 GROUPS = (
     "discovery",
     "schema",
@@ -72,7 +76,9 @@ class Outcome:
     for this verdict. `command` are the words that put this one question again, `run` the run that it comes from.
     `rule` is the address of what was broken, `advice` what the specification recommends and the agent did not do.
     `negotiated` is the revision that was spoken, where one was; `reached` how far the agent got with its servers;
-    `rests_on` the cell whose cause this one only repeats.
+    `rests_on` the cell whose cause this one only repeats; `symptom` is what is wrong alike in other cells.
+
+    Its texts are printable, whatever agents and servers have said: `reason` in one line.
     """
 
     cell: Cell
@@ -90,10 +96,19 @@ class Outcome:
     negotiated: str | None = None
     reached: Reached | None = None
     rests_on: str | None = None
+    symptom: Symptom | None = None
 
     def __post_init__(self) -> None:
         if self.blamed_on is None:
             object.__setattr__(self, "blamed_on", _BLAMED.get(self.verdict))
+        texts = {
+            "reason": printable(_BREAK.sub(" ", self.reason)),
+            "rule": self.rule and printable(self.rule),
+            "advice": all_printable(self.advice),
+            "expected": self.expected and printable(self.expected),
+        }
+        for name, text in texts.items():
+            object.__setattr__(self, name, text)
 
     @classmethod
     def of_one_attempt(cls, cell: Cell, verdict: Verdict, reason: str = "") -> Outcome:
@@ -103,7 +118,7 @@ class Outcome:
     @property
     def reproduce(self) -> str:
         """The command that puts this one question again, to be pasted into a shell."""
-        return shlex.join(self.command or ("python", "-m", "matrix", "run", "--cell", self.cell.id))
+        return printable(shlex.join(self.command or ("python", "-m", "matrix", "run", "--cell", self.cell.id)))
 
     @property
     def is_red(self) -> bool:
@@ -171,6 +186,10 @@ class RunHeader:
     resumed: tuple[str, ...] = ()
     live: bool = False
     repeat: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("agents", "pins", "unpinned", "servers"):
+            object.__setattr__(self, name, all_printable(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,30 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from matrix.descent import still_runs
+
 MARK = "AGENT_MATRIX_WORKER"
 """An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
-SAFE_PATH = "PYTHONSAFEPATH"
-"""Python's variable that keeps the current folder off the path."""
-SAFE_PATH_IS_OURS = "AGENT_MATRIX_SAFE_PATH"
-"""Set where it was not the user who set that."""
 CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a run early: Ctrl-C, whoever stops us, and the end of the terminal."""
 _POLL_SECONDS = 0.05
 _GONE = (ProcessLookupError, PermissionError)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Generator[None]:
+    """Hold back what cancels a run until a step is done whole; nothing is to be started meanwhile."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def mark() -> str:
@@ -90,7 +98,7 @@ class RunProcesses:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, *_GONE):
                 mine = self.leader in {os.getpgid(process.pid), os.getsid(process.pid)}
-                if (mine or process.environ().get("HOME") == str(self.home)) and _still_runs(process):
+                if (mine or process.environ().get("HOME") == str(self.home)) and still_runs(process):
                     yield process
 
 
@@ -99,11 +107,6 @@ def _with_environment(name: str, value: str) -> Iterator[psutil.Process]:
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(name) == value:
                 yield process
-
-
-def _still_runs(process: psutil.Process) -> bool:
-    """Whether it has not ended; one that has may wait for somebody to ask how."""
-    return process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
 def _killed(process: psutil.Process) -> None:

@@ -36,12 +36,37 @@ def exited(problem: SystemExit) -> Explained:
     return Explained(f"the agent called sys.exit({problem.code!r}); it should raise an exception, or return")
 
 
+def name_of(problem: BaseException) -> str:
+    """Return the name of an exception's class, whatever that makes of being asked for it."""
+    return type.__dict__["__name__"].__get__(type(problem))
+
+
+def text_of(problem: BaseException) -> str:
+    """Return the text of an exception; where it has none that can be had, that."""
+    try:
+        return str(problem)
+    except BaseException as worse:  # noqa: BLE001  (it is the agent's)
+        return f"its text cannot be told, because that raised {name_of(worse)}"
+
+
+def is_of(problem: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception is of a kind; what it says itself of its class does not count."""
+    return issubclass(type(problem), kind)
+
+
 def told(problem: BaseException) -> str:
     """Return an exception in one line, the first of a group; a variable that it lacks is named with its mend."""
+    try:
+        return _told(problem)
+    except BaseException:  # noqa: BLE001  (it may raise whatever is asked of it)
+        return f"{name_of(problem)}: {text_of(problem)}"
+
+
+def _told(problem: BaseException) -> str:
     first = next(_members(problem))
     if isinstance(first, Told):
         return str(first)
-    text = f"{type(first).__name__}: {first}".rstrip(": ")
+    text = f"{name_of(first)}: {text_of(first)}".rstrip(": ")
     mend = mend_of_missing(problem)
     return f"{text}; {mend}" if mend else text
 
@@ -114,7 +139,7 @@ def _faults(problem: BaseException) -> Sequence[Mapping[str, Any]]:
 
 
 def _named(problem: BaseException) -> tuple[str, ...]:
-    text = str(problem)
+    text = text_of(problem)
     names = [name for name in _VARIABLE.findall(text) if name not in os.environ]
     if not _ABOUT_VARIABLES.search(text):
         names = [name for name in names if _USUAL.search(name)] if _ABOUT_LACK.search(text) else []

@@ -5,6 +5,7 @@ What looks like a secret is decided in `matrix.secret_detector`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ LEAST_SECRET = 4
 REASON_LIMIT = 4000
 _CUT = 8
 """What is left of a secret that was cut is masked from so many characters on."""
+LAB_FOLDER = "matrix-lab-"
+"""What the name of a lab's temporary folder begins with: reasons do not tell such paths."""
 _LAB = re.compile(r"/matrix-lab-[\w-]+(?:/(?:cell|home)-[\w-]+)?")
 
 
@@ -57,9 +60,38 @@ class Pieces:
     between: str = ""
 
 
-def printable(text: str) -> str:
-    """Return a text that any terminal, file and log can take: what controls one, or is no character, is spelled out."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+def printable(text: str, *, inline: bool = False) -> str:
+    r"""Return a text that any terminal, file and log can take: what controls one, or is no character, is spelled out.
+
+    An escape becomes `\x1b`, half of a surrogate pair `\ud800`; line feeds and tabs stay. `inline` is for a text that
+    has one line alone, and shows all it has: white space other than a blank, and what has no width, is spelled out too.
+    """
+    if inline:
+        return "".join(each if each.isprintable() else _spelled_out(each) for each in text)
+    return text if _UNPRINTABLE.search(text) is None else _UNPRINTABLE.sub(lambda found: _spelled_out(found[0]), text)
+
+
+def _spelled_out(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def all_printable(value: Any) -> Any:
+    """Return the same structure with every text in it, keys too, as `printable` makes it."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[Any, Any]", value)
+        return {all_printable(key): all_printable(each) for key, each in entries.items()}
+    if isinstance(value, list | tuple):
+        items = (all_printable(each) for each in cast("Sequence[Any]", value))
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return value
+
+
+def printable_json(value: Any) -> str:
+    """Return a value's JSON, on several lines, which loses nothing: what is not printable is escaped as JSON does."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def encodable(text: str) -> str:

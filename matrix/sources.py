@@ -7,6 +7,7 @@ worker is data; only there, right before a cell attaches a server, is it opened,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -18,13 +19,17 @@ from matrix.tool_filter import ToolFilter
 
 @dataclass(frozen=True)
 class StdioServer:
-    """A real server over stdio: what starts it. Of a `private` one the agent learns neither command nor environment."""
+    """A real server over stdio: what starts it. Of a `private` one the agent learns neither command nor environment.
+
+    `prefork` is the socket of a process that has imported its program, and forks it.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
     cwd: Path
     private: bool = False
     tools: ToolFilter | None = None
+    prefork: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,10 @@ class ServerSource(Protocol):
 
     def described(self, header: RunHeader) -> RunHeader:
         """Return a run's header with what it says of this source."""
+        ...
+
+    def serving(self, names: Collection[str], folder: Path) -> AbstractContextManager[ServerSource]:
+        """Hold open for a run what its workers share of these servers, in a folder; gives the source for them."""
         ...
 
     def for_worker(self, names: Collection[str]) -> WorkerServers:

@@ -9,7 +9,17 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from matrix.redaction import MASK, REASON_LIMIT, Pieces, hide, one_sentence, printable, redact
+from matrix.redaction import (
+    MASK,
+    REASON_LIMIT,
+    Pieces,
+    all_printable,
+    hide,
+    one_sentence,
+    printable,
+    printable_json,
+    redact,
+)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +191,24 @@ def test_entries_that_name_their_value_and_words_of_commands_are_masked() -> Non
 
 def test_two_keys_that_become_one_mask_are_both_kept() -> None:
     assert redact({"sk-abcdef123456": 1, "sk-abcdef123457": 2}) == {MASK: 1, f"{MASK} (1)": 2}
+
+
+def test_in_a_text_of_one_line_also_what_does_not_show_is_spelled_out() -> None:
+    assert printable("two\nlines\u00a0\u200b \x1b]0;title\x07", inline=True) == (
+        r"two\nlines\xa0\u200b \x1b]0;title\x07"
+    )
+
+
+def test_json_is_printable_and_loses_nothing() -> None:
+    value = {"shown": ["漢字 \udcff", "\x1b[31m\x9b\x7f\u202e", "a\nb\tc"], "\x07": 1}
+    text = printable_json(value)
+    assert json.loads(text) == value
+    assert printable(text) == text
+    assert "漢字" in text
+
+
+def test_every_text_of_a_structure_is_made_printable() -> None:
+    assert all_printable({"\x07": ["\ud800", ("a", 1, None)]}) == {r"\x07": [r"\ud800", ("a", 1, None)]}
 
 
 def test_what_controls_a_terminal_or_is_no_character_is_spelled_out() -> None:

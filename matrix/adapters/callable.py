@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import Any, cast
 
-from ..raised import Explained, exited, told
+from ..raised import Explained, exited, text_of, told
 from .base import Answer, Task
 from .closing import Shared, closed
 from .signatures import required_parameters
@@ -40,8 +40,10 @@ class CallableInstance:
                 return await self._answer(task)
         except SystemExit as problem:
             raise exited(problem) from problem
+        except KeyboardInterrupt as problem:
+            raise Explained("the agent raised KeyboardInterrupt") from problem
         except Exception as problem:
-            if re.search(r"\bTask\b", str(problem)) and (mend := self._mend()):
+            if re.search(r"\bTask\b", text_of(problem)) and (mend := self._mend()):
                 raise Explained(f"{told(problem)}; {mend}") from problem
             raise
 

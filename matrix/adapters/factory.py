@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ async def made_by(target: Any, servers: Mapping[str, Any]) -> Made:
         product = await made if inspect.isawaitable(made) else made
     except SystemExit as problem:
         raise CannotStart(f"its factory called sys.exit({problem.code!r})") from problem
-    except Exception as problem:
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as problem:
         raise CannotStart(f"its factory raised {told(problem)}") from problem
     parts = cast("tuple[Any, ...]", product) if isinstance(product, tuple) else ()
     if len(parts) == 2 and is_pydantic_agent(parts[0]):

@@ -31,7 +31,8 @@ def attached(servers: Mapping[str, Any]) -> Toolsets:
     """Return the library's own toolsets for these servers, each with its server's name as prefix.
 
     Their limits are ours, since no owner has chosen any: the library's, 5 s to connect and 300 s to answer, would have
-    a server on a busy machine missing, and a silent one waited for beyond the end of a cell.
+    a server on a busy machine missing, and a silent one waited for beyond the end of a cell. A server's process ends
+    with the run that has started it: nobody would end one that is kept, since an agent is nothing to be closed.
     """
     make = _older if _CURRENT is None else _current
     return [make(name, entry).prefixed(name) for name, entry in servers.items()]
@@ -53,7 +54,7 @@ def _current(name: str, entry: Mapping[str, Any]) -> Any:
     transport: Any
     if "command" in entry:
         args = list(entry.get("args") or [])
-        transport = StdioTransport(entry["command"], args, env=entry.get("env"), cwd=entry.get("cwd"))
+        transport = StdioTransport(entry["command"], args, env=entry.get("env"), cwd=entry.get("cwd"), keep_alive=False)
     else:
         remote: Any = SSETransport if entry.get("type") == "sse" else StreamableHttpTransport
         transport = remote(entry["url"], headers=entry.get("headers"))

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from matrix.capabilities.exact import brief, canonical, differences, misshown
+from matrix.capabilities.exact import brief, canonical, differences, misshown, symptom_of
 from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.lab.records import NoteKind, ServerCall
 from matrix.lab.trace import Trace
 
 _MOST_PHRASES = 3
+
+
+def text_to_echo(cell: CellVerbs) -> str:
+    """Return the text that every question sends which makes one call of `echo`, so that they can share a run.
+
+    It occurs nowhere else, and has white space at its ends, doubled, and line breaks.
+    """
+    return f"  {cell.nonce()}  of two\n\n\tlines \n"
 
 
 def expect_arrived(cell: CellVerbs, tool: str, *sent: Mapping[str, Any], server: str | None = None) -> None:
@@ -37,7 +46,9 @@ def expect_arrived(cell: CellVerbs, tool: str, *sent: Mapping[str, Any], server:
         changed = _changes(wanted, each)
         more = f", and {len(changed) - _MOST_PHRASES} more" if len(changed) > _MOST_PHRASES else ""
         expect(
-            not changed, f"the arguments of {tool} were changed on the way: {'; '.join(changed[:_MOST_PHRASES])}{more}"
+            not changed,
+            f"the arguments of {tool} were changed on the way: {'; '.join(changed[:_MOST_PHRASES])}{more}",
+            symptom=symptom_of(wanted, each.params.get("arguments", {})),
         )
 
 
@@ -59,8 +70,16 @@ def shown_instead(run: Run, tool: str, texts: Sequence[str]) -> str:
     return ""
 
 
-def repeated(trace: Trace) -> str | None:
-    """Say that a server saw a call more often than the model made it, or None.
+@dataclass(frozen=True)
+class Repeated:
+    """That a server saw a call more often than the model made it; `failing` where only one that fails is made again."""
+
+    sentence: str
+    failing: bool = False
+
+
+def repeated(trace: Trace) -> Repeated | None:
+    """Return that a server saw a call more often than the model made it, or None.
 
     Which call that was, is said where only one that fails is made again: otherwise the agent does so with each.
     Told only where the servers saw more calls in all than the model made: a tool of the agent may lie between the two.
@@ -74,12 +93,12 @@ def repeated(trace: Trace) -> str | None:
     wanted = Counter((each.tool, canonical(each.arguments)) for each in asked)
     extra = Counter((each.tool, canonical(each.arguments)) for each in seen) - wanted
     if not extra:
-        return f"the servers saw {len(seen)} calls, the model made {made}"
+        return Repeated(f"the servers saw {len(seen)} calls, the model made {made}")
     same = [each for each in seen if (each.tool, canonical(each.arguments)) == min(extra)]
     times = _times(same, wanted[min(extra)])
     if _failed(same[0]):
-        return f"the failing call was made {times}: {same[0].tool}"
-    return f"the server saw the call {times}"
+        return Repeated(f"the failing call was made {times}: {same[0].tool}", failing=True)
+    return Repeated(f"the server saw the call {times}")
 
 
 def _changes(wanted: Mapping[str, Any], seen: ServerCall) -> Sequence[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from matrix.capabilities.answers import ANOTHERS, each_got, expect_own_answers
 from matrix.capabilities.calls import shown_instead
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, expect
 from matrix.lab.script import Gate, Turn, at_once, call, say
 from matrix.model import STATEFUL, STATELESS
+from matrix.symptom import Symptom
 
 MANY = 16
 WAIT_SECONDS = 40.0
@@ -28,10 +30,15 @@ ASSEMBLY_SECONDS = 20.0
 async def parallel_calls(cell: CellVerbs) -> None:
     """Two calls of one model turn are in flight on one server at the same time.
 
-    The tool returns only once two callers are inside: calls made one after the other never return.
+    The tool says `met` only where two callers are inside at once, and waits ten seconds for the second.
     """
-    run = await cell.ask(at_once(call("meet", party=2, token="a"), call("meet", party=2, token="b")))
-    expect(_each_got(run, "meet", ["met a", "met b"]), "the two calls did not both come back")
+    first, second = cell.nonce("first"), cell.nonce("second")
+    run = await cell.ask(at_once(call("meet", party=2, token=first), call("meet", party=2, token=second)))
+    expect(
+        not any("alone" in each for each in run.results("meet")),
+        "the second call of a turn was made only when the first one had been answered",
+    )
+    expect_own_answers(run, "meet", [first, second], "the two calls did not both come back")
     expect(len(cell.trace.calls("meet")) == 2, "the server did not see two calls")
 
 
@@ -39,21 +46,18 @@ async def parallel_calls(cell: CellVerbs) -> None:
 async def parallel_servers(cell: CellVerbs) -> None:
     """Calls of one turn to two servers are in flight at the same time.
 
-    Two servers share one meeting place; the tool of each returns only once both have been called.
+    Two servers share one meeting place; the tool of each says `met` only while both are called, and waits ten seconds.
     """
     tools = dict(zip(cell.servers, ("meet", "join"), strict=True))
     run = await cell.ask(at_once(*(call(tool, on=server, party=2, token=tool) for server, tool in tools.items())))
+    alone = [each for tool in tools.values() for each in run.results(tool) if "alone" in each]
+    expect(not alone, "the second server was called only when the first one had answered")
     for server, tool in tools.items():
         expect(f"met {tool}" in run.result(tool), f"the call to {server} did not come back")
         expect(len(cell.trace.calls(tool, server=server)) == 1, f"{server} did not see one call")
 
 
-@capability(
-    "concurrency.many-runs",
-    severity="core",
-    servers=["echo"],
-    deadline=300,
-)
+@capability("concurrency.many-runs", severity="core", servers=["echo"], deadline=300)
 async def many_runs(cell: CellVerbs) -> None:
     """Sixteen runs of one agent on one server all succeed.
 
@@ -78,7 +82,7 @@ async def many_runs(cell: CellVerbs) -> None:
 
     *runs, _ = await cell.gather(*(one(number) for number in range(MANY)), usher())
     for run, text in zip(runs, texts, strict=True):
-        got = run is not None and _each_got(run, "echo", [text])
+        got = run is not None and each_got(run, "echo", [text])
         instead = "" if run is None else shown_instead(run, "echo", [text])
         expect(got, f"a run was not shown its own text{instead}")
     expect(len(cell.trace.calls("echo")) == MANY, f"the server saw {len(cell.trace.calls('echo'))} of {MANY} calls")
@@ -94,14 +98,17 @@ async def many_runs(cell: CellVerbs) -> None:
 async def shared_server(cell: CellVerbs) -> None:
     """Two agents share one server and both succeed.
 
-    Two instances are made from one set of servers; they call a tool that returns only once both are inside.
+    Two instances are made from one set of servers; they call a tool that waits ten seconds until both are inside.
     """
     first, second = await cell.another(), await cell.another()
     runs = await cell.gather(
         first.ask(call("meet", party=2, token="first")), second.ask(call("meet", party=2, token="second"))
     )
-    expect(_each_got(runs[0], "meet", ["met first"]), "the first agent did not get its answer")
-    expect(_each_got(runs[1], "meet", ["met second"]), "the second agent did not get its answer")
+    alone = [each for run in runs for each in run.results("meet") if "alone" in each]
+    expect(not alone, "the second agent's call came only when the first one's had been answered")
+    for run, own, other in zip(runs, ("first", "second"), ("second", "first"), strict=True):
+        expect(f"met {other}" not in run.result("meet"), ANOTHERS, symptom=Symptom.EXCHANGED_ANSWERS)
+        expect(each_got(run, "meet", [f"met {own}"]), f"the {own} agent did not get its answer")
 
 
 @capability(
@@ -145,7 +152,7 @@ async def no_cross_talk(cell: CellVerbs) -> None:
     for run, token in zip(runs, tokens, strict=True):
         shown = run.result("turnstile")
         others = [other for other in tokens if other != token and other in shown]
-        expect(not others, "a run was shown the marker of another")
+        expect(not others, "a run was shown the marker of another", symptom=Symptom.EXCHANGED_ANSWERS)
         instead = shown_instead(run, "turnstile", [token])
         expect(not instead, f"a run was not shown its own marker{instead}")
 
@@ -195,7 +202,9 @@ async def event_loop(cell: CellVerbs) -> None:
         waiter, _, _ = await cell.gather(
             agent.ask(call("wait", gate=gate)), agent.ask(call("open", gate=gate).behind(waiting)), usher()
         )
-    expect(waiter is not None and "through" in waiter.result("wait"), "the waiting run did not come through")
+    told = "" if waiter is None else waiter.result("wait")
+    expect("opened" not in told, ANOTHERS, symptom=Symptom.EXCHANGED_ANSWERS)
+    expect("through" in told, "the waiting run did not come through")
     expect(
         beat.longest < HELD_SECONDS,
         f"the agent held its event loop for more than {HELD_SECONDS:g} s in one blocking call, so no other run could "
@@ -241,9 +250,9 @@ async def cross_task_close(cell: CellVerbs) -> None:
 
     a, b = await cell.gather(first(), second())
     instead = shown_instead(a, "echo", [text["a"]])
-    expect(_each_got(a, "echo", [text["a"]]), f"the run that opened the connection lost its result{instead}")
+    expect(each_got(a, "echo", [text["a"]]), f"the run that opened the connection lost its result{instead}")
     pair = [text["b"], text["again"]]
-    expect(_each_got(b, "echo", pair), f"the run that outlived it lost a result{shown_instead(b, 'echo', pair)}")
+    expect(each_got(b, "echo", pair), f"the run that outlived it lost a result{shown_instead(b, 'echo', pair)}")
 
 
 @capability(
@@ -266,7 +275,7 @@ async def pool(cell: CellVerbs) -> None:
         runs = await cell.gather(*(cell.ask(call("echo", text=one), call("echo", text=two)) for one, two in pairs))
         for run, pair in zip(runs, pairs, strict=True):
             instead = shown_instead(run, "echo", pair)
-            expect(_each_got(run, "echo", list(pair)), f"a run of wave {wave + 1} lost a result{instead}")
+            expect(each_got(run, "echo", list(pair)), f"a run of wave {wave + 1} lost a result{instead}")
     seen = sorted(str(each.arguments.get("text")) for each in cell.trace.calls("echo"))
     expect(seen == sorted(sent), f"the server saw {len(seen)} calls of {len(sent)}")
 
@@ -285,12 +294,4 @@ async def order(cell: CellVerbs) -> None:
     tokens = [cell.nonce(number) for number in range(3)]
     turn: Turn = at_once(*(call("turnstile", token=token, of=3) for token in tokens))
     run = await cell.ask(turn)
-    expect(_each_got(run, "turnstile", tokens), "a call was shown the answer of another")
-
-
-def _each_got(run: Run, tool: str, texts: list[str]) -> bool:
-    """Whether the n-th call of the tool was shown the n-th text."""
-    shown = run.shown(tool)
-    return len(shown) == len(texts) and all(
-        each is not None and text in each.text for each, text in zip(shown, texts, strict=True)
-    )
+    expect_own_answers(run, "turnstile", tokens, "a call lost its answer")

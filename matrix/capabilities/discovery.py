@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from matrix.capabilities.answers import ANOTHERS
 from matrix.capabilities.exact import text_change
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, Run, Unsupported, expect
 from matrix.lab.model.finding import find_tool, not_offered
 from matrix.lab.script import Call, Turn, call, call_unknown, say, together
 from matrix.model import STATEFUL, STATELESS
+from matrix.symptom import Symptom
 
 
 @capability(
@@ -15,6 +17,7 @@ from matrix.model import STATEFUL, STATELESS
     severity="core",
     servers=["schemas"],
     revisions=[STATEFUL, STATELESS],
+    shares_a_run=True,
 )
 async def list_tools(cell: CellVerbs) -> None:
     """Every tool of the server is offered to the model.
@@ -58,7 +61,10 @@ async def name_collision(cell: CellVerbs) -> None:
     for server, text in texts.items():
         seen = [each.arguments.get("text") for each in cell.trace.calls("lookup", server=server)]
         expect(seen == [text], f"the call meant for {server} did not reach it, or not alone")
-        expect(text in run.result("lookup", on=server), f"the model was not shown the answer of {server}")
+        shown = run.result("lookup", on=server)
+        anothers = any(other in shown for name, other in texts.items() if name != server)
+        expect(not anothers, ANOTHERS, symptom=Symptom.EXCHANGED_ANSWERS)
+        expect(text in shown, f"the model was not shown the answer of {server}")
 
 
 @capability(

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from matrix.json_access import mapping, sequence
+from matrix.symptom import Symptom
 
 _CUT = 60
 _MOST_DOCUMENTS = 50
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _DOCUMENT = re.compile(r'[\[{"]')
 _FIELD_OF_A_DUMP = re.compile(r"\btext\s?[=:]\s?['\"]?$", re.IGNORECASE)
 
@@ -39,13 +41,16 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def symptom_of(sent: Any, arrived: Any) -> Symptom | None:
+    """Return what is wrong with a value that arrived, where it is one thing alone that shows in other questions too."""
+    if canonical(_without_numbers(sent)) == canonical(_without_numbers(arrived)):
+        return Symptom.NUMBERS
+    return Symptom.ADDED_ARGUMENTS if canonical(_kept(sent, arrived)) == canonical(sent) else None
+
+
 def text_change(sent: str, arrived: str) -> str:
     """Say how a text was changed, in words that follow "arrived" or "was shown"; the two are not the same."""
-    start = next((at for at, (one, two) in enumerate(zip(sent, arrived, strict=False)) if one != two), None)
-    start = min(len(sent), len(arrived)) if start is None else start
-    end = 0
-    while end < min(len(sent), len(arrived)) - start and sent[-1 - end] == arrived[-1 - end]:
-        end += 1
+    start, end = _common_ends(sent, arrived)
     gone, came = sent[start : len(sent) - end], arrived[start : len(arrived) - end]
     if _squeezed(sent) == _squeezed(arrived) and (gone + came).strip():
         return "with its white space changed"
@@ -73,7 +78,25 @@ def misshown(result: str, text: str) -> str | None:
             return f"the model was shown {_cut(result.replace(form, '…'))} instead of the text"
     if _squeezed(text) and _squeezed(text) in _squeezed(result):
         return f"the model was shown the text {_white_space(text, result)}"
+    if (alike := _alike(text, result)) is not None:
+        return f"the model was shown the text {text_change(text, alike)}"
     return f"the model was shown {brief(result)} instead of the text"
+
+
+def _alike(text: str, result: str) -> str | None:
+    """Return the result, or a string of its JSON, where that is the text for the most part."""
+    candidates = [result, *(each for _, each in strings_in(result))]
+    return next((each for each in candidates if 2 * sum(_common_ends(text, each)) > len(text)), None)
+
+
+def _common_ends(one: str, two: str) -> tuple[int, int]:
+    """Return how many characters two texts have in common at their beginnings, and at their ends."""
+    shorter = min(len(one), len(two))
+    start = next((at for at, (left, right) in enumerate(zip(one, two, strict=False)) if left != right), shorter)
+    end = 0
+    while end < shorter - start and one[-1 - end] == two[-1 - end]:
+        end += 1
+    return start, end
 
 
 def strings_in(result: str) -> list[tuple[int, str]]:
@@ -114,6 +137,31 @@ def _of_arrays(sent: Any, arrived: Any, place: str) -> list[str]:
     if len(before) != len(after):
         found.insert(0, f"{_named(place)} arrived with {len(after)} items, not {len(before)}")
     return found
+
+
+def _without_numbers(value: Any) -> Any:
+    """Return a value whose numbers, and the texts that stand for one, are all the same."""
+    if isinstance(value, Mapping):
+        return {key: _without_numbers(each) for key, each in mapping(value).items()}
+    if isinstance(value, list | tuple):
+        return [_without_numbers(each) for each in sequence(value)]
+    return "a number" if not isinstance(value, bool) and _is_number(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
+    return isinstance(value, int | float)
+
+
+def _kept(sent: Any, arrived: Any) -> Any:
+    """Return what arrived without the members that were not sent, at any depth."""
+    if isinstance(sent, Mapping) and isinstance(arrived, Mapping):
+        before, after = mapping(sent), mapping(arrived)
+        return {key: _kept(before[key], each) for key, each in after.items() if key in before}
+    if isinstance(sent, list | tuple) and isinstance(arrived, list | tuple) and len(sent) == len(arrived):
+        return [_kept(one, two) for one, two in zip(sequence(sent), sequence(arrived), strict=True)]
+    return arrived
 
 
 def _plain(result: str, text: str) -> Iterator[int]:

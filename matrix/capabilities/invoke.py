@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from matrix.capabilities.calls import expect_arrived, expect_shown
+from matrix.capabilities.calls import expect_arrived, expect_shown, text_to_echo
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call, call_with
 from matrix.model import STATEFUL, STATELESS
+from matrix.symptom import Symptom
 
 UNICODE = (
     '漢字かな한글 😀 👨\u200d👩\u200d👧 🇫🇷 مرحبا שלום e\u0301 a\u0308\u0323 𠮷 |\u0001| \u2028 \\u0000 "quoted" \\back'
@@ -22,7 +23,7 @@ NUMBERS: dict[str, Any] = {
 """One more than a double can count, a negative zero, the ends of a double's range, and all its seventeen digits."""
 
 
-@capability("invoke.round-trip", severity="core", servers=["echo"], revisions=[STATEFUL, STATELESS])
+@capability("invoke.round-trip", severity="core", servers=["echo"], revisions=[STATEFUL, STATELESS], shares_a_run=True)
 async def round_trip(cell: CellVerbs) -> None:
     """The model's arguments reach the server and the result reaches the model, exactly.
 
@@ -30,7 +31,7 @@ async def round_trip(cell: CellVerbs) -> None:
     breaks. The server has to see it, and the model to be shown it once, plain or as a string of JSON, with nothing
     of it changed. What an agent puts around results is its own; a dump of a library's object is not the text.
     """
-    text = f"  {cell.nonce()}  of two\n\n\tlines \n"
+    text = text_to_echo(cell)
     run = await cell.ask(call("echo", text=text))
     expect_arrived(cell, "echo", {"text": text})
     expect_shown(run, "echo", text)
@@ -51,7 +52,11 @@ async def optional_args(cell: CellVerbs) -> None:
     await cell.ask(call("record", text=text))
     seen = [dict(each.arguments) for each in cell.trace.calls("record")]
     added = sorted(set(seen[0]) - {"text"}) if seen else []
-    expect(not added, f"the agent added arguments that the model had omitted: {', '.join(added)}")
+    expect(
+        not added,
+        f"the agent added arguments that the model had omitted: {', '.join(added)}",
+        symptom=Symptom.ADDED_ARGUMENTS,
+    )
     expect_arrived(cell, "record", {"text": text})
 
 

@@ -13,7 +13,12 @@ from matrix.lab.records import NoteKind
 from matrix.lab.script import call
 
 
-@capability("invoke.mixed-content", severity="expected", servers=["content"])
+@capability(
+    "invoke.mixed-content",
+    severity="expected",
+    servers=["content"],
+    shares_a_run=True,
+)
 async def mixed_content(cell: CellVerbs) -> None:
     """Several content blocks keep their order and number.
 
@@ -36,6 +41,7 @@ async def mixed_content(cell: CellVerbs) -> None:
         "HKUDS/nanobot PR4660",
         "xorbitsai/xagent#1378",
     ],
+    shares_a_run=True,
 )
 async def empty_result(cell: CellVerbs) -> None:
     """`content: []` and structured-only results reach the model and end nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from matrix.capabilities import duties
+from matrix.capabilities.calls import text_to_echo
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.json_access import mapping
@@ -23,6 +24,7 @@ PING = Rule(STATEFUL, "basic/utilities/ping", "Behavior Requirements")
     revisions=[each for each in REVISIONS if each != STATELESS],
     failures=["modelcontextprotocol/kotlin-sdk#101", "metoro-io/mcp-golang#134"],
     rules=[duties.VERSION_NEGOTIATION, duties.INITIALIZATION],
+    shares_a_run=True,
 )
 async def version(cell: CellVerbs) -> None:
     """The agent negotiates down to 2024-11-05 and up.
@@ -31,9 +33,8 @@ async def version(cell: CellVerbs) -> None:
     to be a revision, it has to say `notifications/initialized`, and a call has to work. An agent whose own newest
     revision is older than the cell's does not speak that one: `unsupported`.
     """
-    text = cell.nonce()
-    run = await cell.ask(call("echo", text=text))
-    expect(text in run.result("echo"), "the model was not shown what the server returned")
+    run = await cell.ask(call("echo", text=text_to_echo(cell)))
+    expect(cell.nonce() in run.result("echo"), "the model was not shown what the server returned")
     expect(cell.trace.requests("initialize"), "the agent sent no initialize")
     duties.proposes_a_revision(cell.trace)
     duties.says_initialized(cell.trace)
@@ -45,15 +46,15 @@ async def version(cell: CellVerbs) -> None:
     servers=["echo"],
     revisions=[STATELESS],
     failures=["can1357/oh-my-pi#12471", "muthuishere/mcp-server-bash-sdk#8"],
+    shares_a_run=True,
 )
 async def stateless(cell: CellVerbs) -> None:
     """The agent works with a server that speaks only 2026-07-28.
 
     The server refuses `initialize`; listing and calling carry the envelope of 2026-07-28.
     """
-    text = cell.nonce()
-    run = await cell.ask(call("echo", text=text))
-    expect(text in run.result("echo"), "the model was not shown what the server returned")
+    run = await cell.ask(call("echo", text=text_to_echo(cell)))
+    expect(cell.nonce() in run.result("echo"), "the model was not shown what the server returned")
     key = "io.modelcontextprotocol/protocolVersion"
     calls = cell.trace.requests("tools/call")
     spoken = [mapping(mapping(each.message.get("params")).get("_meta")).get(key) for each in calls]
@@ -98,6 +99,7 @@ async def partial_failure(cell: CellVerbs) -> None:
     severity="core",
     servers=["curious"],
     failures=["mastra-ai/mastra#19189", "KlaatAI/klaatcode#59"],
+    shares_a_run=True,
 )
 async def honest_capabilities(cell: CellVerbs) -> None:
     """Everything that the client advertises is answered.
@@ -117,6 +119,7 @@ async def honest_capabilities(cell: CellVerbs) -> None:
     servers=["curious"],
     failures=["vercel/ai PR15701", "microsoft/agent-framework PR7656"],
     rules=[PING],
+    shares_a_run=True,
 )
 async def ping(cell: CellVerbs) -> None:
     """A ping of the server is answered.
@@ -151,6 +154,7 @@ async def tools_only(cell: CellVerbs) -> None:
     servers=["echo"],
     rules=[duties.SESSION_MANAGEMENT],
     failures=["anthropics/claude-code#31958", "NousResearch/hermes-agent#50169", "google/adk-js#377"],
+    shares_a_run=True,
 )
 async def shutdown(cell: CellVerbs) -> None:
     """The run ends in time and leaves no process behind.
@@ -160,7 +164,7 @@ async def shutdown(cell: CellVerbs) -> None:
     `aclose()` is closed first. Over HTTP a session that nobody ends by DELETE is noted: the specification recommends
     it.
     """
-    await cell.ask(call("echo", text=cell.nonce()), say("done"))
+    await cell.ask(call("echo", text=text_to_echo(cell)), say("done"))
     await cell.retire()
     if cell.transport is Transport.STDIO:
         started = cell.trace.started()

@@ -19,7 +19,13 @@ RUNS = 8
 _MOST_LOSSES = 3
 
 
-@capability("real.discovery", severity="core", real=True, transports=tuple(Transport))
+@capability(
+    "real.discovery",
+    severity="core",
+    real=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def discovery(cell: CellVerbs) -> None:
     """Exactly the tools that the server lists are offered.
 
@@ -41,7 +47,13 @@ async def discovery(cell: CellVerbs) -> None:
     )
 
 
-@capability("real.schema", severity="core", real=True, transports=tuple(Transport))
+@capability(
+    "real.schema",
+    severity="core",
+    real=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def schema(cell: CellVerbs) -> None:
     """Each tool's schema reaches the model with its meaning kept.
 
@@ -71,7 +83,14 @@ async def schema(cell: CellVerbs) -> None:
                 accepts(offered, probe.arguments)
 
 
-@capability("real.invocation", severity="core", real=True, probes=True, transports=tuple(Transport))
+@capability(
+    "real.invocation",
+    severity="core",
+    real=True,
+    probes=True,
+    transports=tuple(Transport),
+    shares_a_run=True,
+)
 async def invocation(cell: CellVerbs) -> None:
     """Every declared probe (a call and what its result must hold) succeeds.
 
@@ -91,17 +110,26 @@ async def concurrent(cell: CellVerbs) -> None:
     sets = [cell.probes(number)[:2] for number in range(RUNS)]
     runs = await cell.gather(*(cell.ask(*(_call(cell, probe) for probe in probes)) for probes in sets))
     for run, probes in zip(runs, sets, strict=True):
-        _answered(run, probes)
+        own = {probe.contains for probe in probes}
+        others = [probe for each in sets for probe in each if probe.contains not in own]
+        _answered(run, probes, others)
 
 
-@capability("real.shutdown", severity="core", real=True, transports=["stdio"])
+@capability(
+    "real.shutdown",
+    severity="core",
+    real=True,
+    transports=["stdio"],
+    shares_a_run=True,
+)
 async def shutdown(cell: CellVerbs) -> None:
     """The server's processes are gone after the run.
 
     One probe is called, where the server has any; once the run has ended, every process that the agent started has to
-    end.
+    end. An agent that offers a `close()` or `aclose()` is closed first.
     """
     await _connected(cell)
+    await cell.retire()
     started = cell.trace.started()
     expect(started, "the agent did not start the server's process")
     gone = await cell.trace.until(lambda: not cell.trace.open_sessions(), SHUTDOWN_SECONDS)
@@ -130,11 +158,14 @@ def _call(cell: CellVerbs, probe: Probe) -> Turn:
     return call_with(probe.tool, probe.arguments, on=cell.servers[0])
 
 
-def _answered(run: Run, probes: Sequence[Probe]) -> None:
+def _answered(run: Run, probes: Sequence[Probe], others: Sequence[Probe] = ()) -> None:
+    """Expect that the model was shown what each probe has to return, and nothing that only other runs asked for."""
     shown = run.shown()
     for probe, each in zip(probes, shown, strict=True):
         expect(each is not None, f"the model was never shown the result of {probe.tool}")
         text = "" if each is None else each.text
+        anothers = any(_squeezed(other.contains) in _squeezed(text) for other in others if other.tool == probe.tool)
+        expect(not anothers, f"a run was shown what {probe.tool} answered another run")
         expect(
             _squeezed(probe.contains) in _squeezed(text),
             f"{probe.tool} answered {text[:160]!r}, which does not hold {probe.contains!r}",

@@ -38,11 +38,13 @@ def capability(
     rules: Sequence[Rule] = (),
     needs: Sequence[str] = (),
     deadline: float = 120.0,
+    silence: float = 20.0,
     bounds_a_call: bool = False,
     real: bool = False,
     probes: bool = False,
     together: bool = False,
     retries: bool = False,
+    shares_a_run: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under its stable id.
 
@@ -67,11 +69,13 @@ def capability(
             rules=tuple(rules),
             needs=tuple(needs),
             deadline=deadline,
+            silence=silence,
             bounds_a_call=bounds_a_call,
             real=real,
             probes=probes,
             together=together,
             retries=retries,
+            shares_a_run=shares_a_run,
         )
         return check
 

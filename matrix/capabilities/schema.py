@@ -31,6 +31,7 @@ _LIMITS = ("pattern", "format", "minimum", "maximum", "minItems", "maxItems", "d
     severity="core",
     servers=["schemas"],
     failures=["google-gemini/gemini-cli#13326", "anomalyco/opencode#12295", "grll/mcpadapt#39"],
+    shares_a_run=True,
 )
 async def refs(cell: CellVerbs) -> None:
     """`$ref` and `$defs` reach the model resolved or intact.
@@ -52,6 +53,7 @@ async def refs(cell: CellVerbs) -> None:
     severity="core",
     servers=["schemas"],
     failures=["crewAIInc/crewAI#7280"],
+    shares_a_run=True,
 )
 async def nullable_unions(cell: CellVerbs) -> None:
     """`anyOf` with null and `["string","null"]` keep their meaning.
@@ -73,6 +75,7 @@ async def nullable_unions(cell: CellVerbs) -> None:
     severity="expected",
     servers=["schemas"],
     failures=["grll/mcpadapt#39", "NVIDIA/NeMo-Agent-Toolkit#342"],
+    shares_a_run=True,
 )
 async def enum_items(cell: CellVerbs) -> None:
     """Enum, const and array item types are kept.
@@ -91,7 +94,12 @@ async def enum_items(cell: CellVerbs) -> None:
     expect_arrived(cell, "enum_items", sent)
 
 
-@capability("schema.constraints", severity="expected", servers=["schemas"])
+@capability(
+    "schema.constraints",
+    severity="expected",
+    servers=["schemas"],
+    shares_a_run=True,
+)
 async def constraints(cell: CellVerbs) -> None:
     """Required, defaults, min/max, pattern and format are kept.
 
@@ -119,6 +127,7 @@ async def constraints(cell: CellVerbs) -> None:
     severity="expected",
     servers=["schemas"],
     failures=["huggingface/smolagents#626", "NousResearch/hermes-agent#110530"],
+    shares_a_run=True,
 )
 async def odd_shapes(cell: CellVerbs) -> None:
     """An untyped property, or one named `properties`, works.
@@ -139,6 +148,7 @@ async def odd_shapes(cell: CellVerbs) -> None:
     severity="core",
     servers=["schemas"],
     failures=["openai/openai-agents-python#449", "langchain-ai/langchain-mcp-adapters#137"],
+    shares_a_run=True,
 )
 async def empty_object(cell: CellVerbs) -> None:
     """A tool without arguments is usable.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matrix.capabilities import duties
+from matrix.capabilities.calls import text_to_echo
 from matrix.capabilities.registry import capability
 from matrix.capabilities.verbs import CellVerbs, expect
 from matrix.lab.script import call
@@ -19,6 +20,7 @@ HTTP_ERRORS = (401, 403, 429, 502)
     revisions=[STATEFUL, STATELESS],
     failures=["anthropics/claude-code#54786"],
     rules=[duties.STDIO_MESSAGES],
+    shares_a_run=True,
 )
 async def stdio(cell: CellVerbs) -> None:
     """A call works over stdio.
@@ -41,6 +43,7 @@ async def stdio(cell: CellVerbs) -> None:
     revisions=[STATEFUL, STATELESS],
     failures=["modelcontextprotocol/go-sdk#198", "modelcontextprotocol/csharp-sdk PR500"],
     rules=[duties.HTTP_MESSAGES, duties.VERSION_HEADER, duties.STATELESS_VERSION_HEADER],
+    shares_a_run=True,
 )
 async def http(cell: CellVerbs) -> None:
     """A call works over streamable HTTP.
@@ -72,6 +75,7 @@ async def sse(cell: CellVerbs) -> None:
     servers=["echo"],
     transports=["stdio"],
     failures=["modelcontextprotocol/python-sdk#3335", "modelcontextprotocol/typescript-sdk#2037"],
+    shares_a_run=True,
 )
 async def env(cell: CellVerbs) -> None:
     """The declared environment arrives; undeclared secrets of the host do not.
@@ -150,6 +154,7 @@ async def get_rejected(cell: CellVerbs) -> None:
     transports=["http"],
     revisions=[STATEFUL, STATELESS],
     failures=["langgenius/dify#42326"],
+    shares_a_run=True,
 )
 async def headers(cell: CellVerbs) -> None:
     """The configured headers are on listing and on calling alike.
@@ -166,7 +171,6 @@ async def headers(cell: CellVerbs) -> None:
 
 
 async def _one_call(cell: CellVerbs) -> None:
-    text = cell.nonce()
-    run = await cell.ask(call("echo", text=text))
+    run = await cell.ask(call("echo", text=text_to_echo(cell)))
     expect(len(cell.trace.calls("echo")) == 1, "the server did not see one call")
-    expect(text in run.result("echo"), "the model was not shown what the server returned")
+    expect(cell.nonce() in run.result("echo"), "the model was not shown what the server returned")

@@ -17,26 +17,34 @@ from matrix.lab.script import Aside, Turn
 from matrix.lab.trace import Trace
 from matrix.model import Probe, Transport
 from matrix.rule import Rule
+from matrix.symptom import Symptom
 
 T = TypeVar("T")
 
 
 class Unmet(Exception):
-    """An expectation was not met; the text is the verdict's reason, one sentence, and `rule` what it breaks."""
+    """An expectation was not met; the text is the verdict's reason, one sentence, and `rule` what it breaks.
 
-    def __init__(self, reason: str, rule: Rule | None = None) -> None:
+    `symptom` is set where it shows in other questions as well.
+    """
+
+    def __init__(self, reason: str, rule: Rule | None = None, symptom: Symptom | None = None) -> None:
         super().__init__(reason)
         self.rule = rule
+        self.symptom = symptom
 
 
 class Unsupported(Exception):
     """The agent was probed and has no such feature; the text says how that showed."""
 
 
-def expect(condition: object, reason: str, rule: Rule | None = None) -> None:
-    """Raise Unmet with this reason unless the condition holds; `rule` is the specification's, where it has one."""
+def expect(condition: object, reason: str, rule: Rule | None = None, symptom: Symptom | None = None) -> None:
+    """Raise Unmet with this reason unless the condition holds.
+
+    `rule` is the specification's, where it has one; `symptom` what shows in other questions as well.
+    """
     if not condition:
-        raise Unmet(reason, rule)
+        raise Unmet(reason, rule, symptom)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Nothing heavy is imported here: `--help`, `list` and `explain` answer at once.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -19,7 +20,8 @@ from matrix.cli.bench import bench
 from matrix.cli.configs import configs
 from matrix.cli.prove import prove
 from matrix.cli.run import run
-from matrix.errors import INTERRUPTED, OUR_FAULT, USAGE, MatrixError, UsageError
+from matrix.errors import INTERRUPTED, NO_ROOM, OUR_FAULT, UNWRITABLE, USAGE, MatrixError
+from matrix.redaction import printable
 
 EXIT_CODES = """
 \b
@@ -28,6 +30,7 @@ Exit codes:
   1    an agent failed a core or expected capability (with --baseline: a new failure, or a stale entry)
   2    usage or configuration
   3    our own fault: an errored cell, a red control, or nothing was asked
+  4    results, or what is printed, could not be written (a full disk); what was finished is kept
   130  interrupted; what was finished is kept, and --resume goes on
 """
 
@@ -66,6 +69,9 @@ for _command in (run, *lists.COMMANDS, *results.COMMANDS, prove, configs, bench)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; every refusal is one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the locale's encoding lacks what we say
     try:
         code = cli.main(list(sys.argv[1:] if arguments is None else arguments), "matrix", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -75,23 +81,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _complained(problem.format_message(), USAGE)
     except (click.Abort, KeyboardInterrupt):
         code = _complained("interrupted", INTERRUPTED)
-    except UsageError as problem:
-        code = _complained(str(problem), USAGE)
     except MatrixError as problem:
-        code = _complained(str(problem), OUR_FAULT)
+        code = _complained(str(problem), problem.exit_code)
     except SystemExit as ending:
         code = _ended(ending)
+    except OSError as problem:
+        code = _cannot_write(problem)
     except Exception:  # noqa: BLE001  (a fault of ours must not look like an agent's, which is what 1 says)
-        traceback.print_exc()
-        code = OUR_FAULT
+        code = _at_fault()
     sys.exit(code or 0)
+
+
+def _at_fault() -> int:
+    click.echo(printable(traceback.format_exc()), err=True, nl=False)
+    return OUR_FAULT
+
+
+def _cannot_write(problem: OSError) -> int:
+    """Say where there is no room; whatever else the system refuses is a fault of ours."""
+    if problem.errno not in NO_ROOM:
+        return _at_fault()
+    where = problem.filename or "a temporary file"
+    try:
+        click.echo()  # the error does not say so, where it is our output
+    except OSError:
+        where = "standard output"
+        _no_output()
+    return _complained(f"cannot write to {where}: {problem.strerror}; make room there", UNWRITABLE)
+
+
+def _no_output() -> None:
+    """Give up standard output: what it still holds would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _ended(ending: SystemExit) -> int:
     """Return the exit code that a command ended with; a text is said, as Python does."""
     if isinstance(ending.__context__, BrokenPipeError):
         # So it ends where whoever read our output has seen enough (`… | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _no_output()
         return 0
     if isinstance(ending.code, str):
         return _complained(ending.code, 1)
@@ -99,5 +127,6 @@ def _ended(ending: SystemExit) -> int:
 
 
 def _complained(sentence: str, code: int) -> int:
-    click.echo(f"matrix: {' '.join(sentence.split())}", err=True)
+    with contextlib.suppress(OSError):  # where standard error has gone too, the code alone tells it
+        click.echo(printable(f"matrix: {' '.join(sentence.split())}"), err=True)
     return code

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
+from matrix.cli.interrupts import Interrupts, leaving_at_once
 from matrix.errors import INTERRUPTED, CannotEnter
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
 @click.option("--configs-policy", "policy", type=FILE, help="Changes their security policy.")
+@click.option("--no-share", is_flag=True, help="Ask every question in a run of its own, none in one that others share.")
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
 @click.option("--strict-pins", is_flag=True, help="Refuse rows whose packages name no exact version.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
@@ -74,16 +75,19 @@ def run(
     baseline: Path | None,
     configs: str | None,
     policy: Path | None,
+    no_share: bool,
     resume: bool,
     strict_pins: bool,
     live: bool,
 ) -> int:
     """Ask every registered agent every question, and print one table."""
-    from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
-    from matrix.engine.run import Request  # noqa: PLC0415
-    from matrix.plan import Filters, read_shard  # noqa: PLC0415
-    from matrix.results.baseline import read_baseline  # noqa: PLC0415
-    from matrix.results.command import Reproduction, program  # noqa: PLC0415
+    with leaving_at_once():
+        from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
+        from matrix.engine.run import Request  # noqa: PLC0415
+        from matrix.plan import Filters, read_shard  # noqa: PLC0415
+        from matrix.report import markdown, progress, terminal  # noqa: F401, PLC0415
+        from matrix.results.baseline import read_baseline  # noqa: PLC0415
+        from matrix.results.command import Reproduction, program  # noqa: PLC0415
 
     if directory is not None:
         _enter(directory)
@@ -94,6 +98,7 @@ def run(
         output=output,
         jobs=jobs,
         repeat=repeat,
+        share=not no_share,
         baseline=None if baseline is None else read_baseline(baseline),
         resume=resume,
         reproduction=Reproduction(
@@ -129,15 +134,15 @@ def _run_and_report(request: Request, output: Path) -> int:
     from matrix.report import markdown, progress, terminal  # noqa: PLC0415
     from matrix.results.writing import write_page  # noqa: PLC0415
 
-    for ending in CANCELLING:
-        # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(ending, signal.default_int_handler)
+    interrupts = Interrupts()
+    # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.
+    interrupts.heed(*CANCELLING)
     shown = console()
     live = shown.is_terminal and not shown.is_dumb_terminal
     try:
         with progress.LiveProgress(shown) if live else progress.PlainProgress(shown) as observer:
             result = run_matrix(request, observer)
+            interrupts.end()
     except SystemExit as ending:
         if not isinstance(ending.__context__, BrokenPipeError):
             raise

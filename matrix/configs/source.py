@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from matrix.outcome import ConfigsHeader, RunHeader
 from matrix.placeholders import fill
 from matrix.processes import MARK, mark
 from matrix.redaction import hide
-from matrix.sources import HttpServer, SourceReader, StdioServer
+from matrix.sources import HttpServer, ServerSource, SourceReader, StdioServer
 from matrix.tool_filter import ToolFilter
 
 
@@ -81,6 +82,11 @@ class ConfigStore:
         """Return a run's header with where the store is, and which config of each server was asked about."""
         prints = {label: each.fingerprint for label, each in self.read.servers.items()}
         return replace(header, configs=ConfigsHeader(self.read.shown, prints))
+
+    def serving(self, names: Collection[str], folder: Path) -> AbstractContextManager[ServerSource]:
+        """Return the same: nothing is shared, since what a server is started with is resolved in the worker."""
+        del names, folder
+        return nullcontext(self)
 
     def for_worker(self, names: Collection[str]) -> AssignedServers:
         """Return these servers, unresolved: no worker is told of other agents' servers."""

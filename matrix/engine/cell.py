@@ -1,123 +1,96 @@
-"""Executing one cell: set up, put the question, draw the verdict, keep the evidence."""
+"""Executing a cell, or several that share a run: set up, put the questions, draw the verdicts, keep the evidence."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from matrix.capabilities.calls import repeated
-from matrix.capabilities.verbs import Unmet, Unsupported
-from matrix.engine.evidence import evidence_of
 from matrix.engine.limits import overdue
+from matrix.engine.question import Judged, Question
+from matrix.engine.shared_script import SharedScript
 from matrix.engine.tasks import cancelled, ended, torn_down
 from matrix.engine.verbs import Setting, Verbs
 from matrix.errors import ServerFault
-from matrix.lab.connection import negotiated, reached
 from matrix.lab.records import NoteKind
 from matrix.lab.trace import Trace
-from matrix.model import ANY_REVISION, Capability, Cell, Verdict
+from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
-from matrix.redaction import one_sentence
-from matrix.rule import Rule
+from matrix.raised import told
 
 LEFTOVER_SECONDS = 1.0
 """How long what a command has left behind may take to end before the evidence notes it."""
 
+Asked = tuple[Cell, Capability]
 
-_BLAMED_FOR = {NoteKind.LAB_FAULT: Blame.MATRIX, NoteKind.SERVER_FAULT: Blame.SERVER}
 
+async def execute(asked: Sequence[Asked], setting: Setting, number: int) -> list[tuple[Outcome, Any]]:
+    """Put the questions of cells once, in one run where they are several; returns outcomes with their evidence.
 
-@dataclass(frozen=True)
-class Judged:
-    """A verdict, its reason in one sentence, and whom it is blamed on, where that does not follow from the verdict.
-
-    `rule` is the one of the specification that was broken.
+    Never raises for what an agent does. The time of a run that is shared counts for each of its cells in part.
     """
-
-    verdict: Verdict
-    reason: str = ""
-    blamed_on: Blame | None = None
-    rule: Rule | None = None
-
-
-async def execute(cell: Cell, capability: Capability, setting: Setting, number: int) -> tuple[Outcome, Any]:
-    """Put one cell's question once; returns the outcome and its evidence. Never raises for what an agent does."""
-    execution = Execution(cell, capability, setting, f"c{number}")
+    execution = Execution(asked, setting, f"c{number}")
     began = time.monotonic()
     judged = await execution.judge()
-    trace = execution.trace
-    outcome = Outcome(
-        cell,
-        judged.verdict,
-        one_sentence(setting.hide(execution.without_nonces(judged.reason))),
-        judged.blamed_on,
-        (judged.verdict,),
-        round(time.monotonic() - began, 3),
-        rule=None if judged.rule is None else judged.rule.url,
-        advice=tuple(sorted(map(execution.without_nonces, trace.advice()))),
-        negotiated=negotiated(trace),
-        reached=reached(trace),
-    )
-    return outcome, evidence_of(cell, capability, trace, setting.hide)
+    took = (time.monotonic() - began) / len(asked)
+    done = [question.outcome(each, took) for question, each in zip(execution.questions, judged, strict=True)]
+    if len(asked) > 1:
+        for cell, (_, evidence) in zip(asked, done, strict=True):
+            evidence["shared_with"] = [other.id for other, _ in asked if other != cell[0]]
+    return done
 
 
 class Execution:
-    """One cell's question, put once, and the judgement on what came of it."""
+    """The questions of one or more cells of the same servers, put once, and the judgement on what came of them."""
 
-    def __init__(self, cell: Cell, capability: Capability, setting: Setting, key: str) -> None:
+    def __init__(self, asked: Sequence[Asked], setting: Setting, key: str) -> None:
         self.trace = Trace()
-        self._cell = cell
-        self._capability = capability
+        traces = [self.trace] if len(asked) == 1 else [self.trace.sharing() for _ in asked]
+        self.questions = [Question(*one, setting, trace) for one, trace in zip(asked, traces, strict=True)]
+        self._cell = asked[0][0]
+        self._capability = max((capability for _, capability in asked), key=lambda each: each.longest)
         self._setting = setting
         self._key = key
         self._verbs: Verbs | None = None
 
-    async def judge(self) -> Judged:
-        """Return the verdict.
+    async def judge(self) -> list[Judged]:
+        """Return the verdicts.
 
-        Teardown comes after it, and changes a red one only where it shows that the fault was ours or the server's.
+        Teardown comes after them, and changes a red one only where it shows that the fault was ours or the server's.
         """
-        work = asyncio.ensure_future(self._put_question())
+        work = asyncio.ensure_future(self._put_questions())
         try:
             limit = await overdue(work, self.trace, self._capability)
             if limit is None:
                 judged, error = await ended(work)
-                judged = judged or Judged(Verdict.ERRORED, f"the check itself ended with {error}")
+                judged = judged or self._all(Judged(Verdict.ERRORED, f"the check itself ended with {error}"))
             else:
-                judged = Judged(Verdict.TIMED_OUT, f"{limit}: {self._what_was_pending()}")
+                pending = self.questions[0].what_was_pending()
+                judged = self._all(Judged(Verdict.TIMED_OUT, f"{limit}: {pending}"))
         finally:
             await self._tear_down(work)
-        if judged.verdict is Verdict.PASSED:
-            return self._as_labelled(judged)
-        return self._fault() or self._declared(judged)
+        return [question.settled(each) for question, each in zip(self.questions, judged, strict=True)]
 
-    def without_nonces(self, reason: str) -> str:
-        """Return a reason that is the same in every cell: a nonce tells nothing to its reader."""
-        return reason if self._verbs is None else self._verbs.without_nonces(reason)
-
-    async def _put_question(self) -> Judged:
+    async def _put_questions(self) -> list[Judged]:
         try:
             verbs = self._verbs = await self._open()
-            await self._capability.check(verbs)
-        except Unmet as unmet:
-            again = self._repeated()
-            return Judged(Verdict.FAILED, again or str(unmet), rule=None if again else unmet.rule)
-        except Unsupported as absent:
-            return Judged(Verdict.UNSUPPORTED, str(absent))
         except ServerFault as fault:
-            return Judged(Verdict.ERRORED, str(fault), Blame.SERVER)
-        except Exception as problem:  # noqa: BLE001  (what an agent raises is caught where it is asked)
-            return Judged(Verdict.ERRORED, f"the check itself raised {type(problem).__name__}: {problem}")
-        if again := self._repeated():
-            return Judged(Verdict.FAILED, again)
-        return Judged(Verdict.PASSED)
+            return self._all(Judged(Verdict.ERRORED, str(fault), Blame.SERVER))
+        except Exception as problem:  # noqa: BLE001  (nothing of the agent's has run yet)
+            return self._all(Judged(Verdict.ERRORED, f"attaching the servers raised {told(problem)}"))
+        if len(self.questions) == 1:
+            return [await self.questions[0].put(verbs)]
+        shared = SharedScript(verbs)
+        seats = [(question, shared.seat(question.trace)) for question in self.questions]
+        return list(await asyncio.gather(*(self._seated(question, seat) for question, seat in seats)))
 
-    def _repeated(self) -> str | None:
-        """Say which call was carried out more often than the model made it: no question is answered well by that."""
-        return None if self._capability.retries else repeated(self.trace)
+    async def _seated(self, question: Question, seat: Verbs) -> Judged:
+        try:
+            return await question.put(seat)
+        finally:
+            seat.leave()
 
     async def _open(self) -> Verbs:
         setting, cell = self._setting, self._cell
@@ -136,28 +109,5 @@ class Execution:
             await self._verbs.close()
         await torn_down(self._setting.lab.call(self._setting.lab.close(self._key)))
 
-    def _fault(self) -> Judged | None:
-        """Return what makes a red cell our fault, or the server's, and no agent's."""
-        note = next(iter(self.trace.faults()), None)
-        return None if note is None else Judged(Verdict.ERRORED, note.text, _BLAMED_FOR[note.kind])
-
-    def _declared(self, judged: Judged) -> Judged:
-        """Return a failure as what its row says it is, where that declares the capability absent."""
-        if judged.verdict is not Verdict.FAILED or self._capability.id not in self._setting.agent.unsupported:
-            return judged
-        return Judged(Verdict.UNSUPPORTED, f"declared unsupported, and so it is: {judged.reason}")
-
-    def _as_labelled(self, judged: Judged) -> Judged:
-        """Return a pass as one of the revision that the cell bears, or say which other one was spoken."""
-        asked, spoken = self._cell.revision, negotiated(self.trace)
-        if spoken in {None, asked} or asked == ANY_REVISION:
-            return judged
-        return Judged(Verdict.UNSUPPORTED, f"speaks {spoken}, not {asked}")
-
-    def _what_was_pending(self) -> str:
-        calls = [call for call in self.trace.calls() if call.ended is None]
-        if calls:
-            return f"the server {calls[-1].server} had not answered {calls[-1].tool}"
-        if not self.trace.model:
-            return "the agent had not asked its model for anything"
-        return f"the agent had last asked its model for turn {len(self.trace.model)}"
+    def _all(self, judged: Judged) -> list[Judged]:
+        return [judged] * len(self.questions)

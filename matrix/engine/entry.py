@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import tempfile
-from multiprocessing.connection import Connection
 from pathlib import Path
 
+from matrix.descent import adopt_orphans
+from matrix.engine.channel import Channel
 from matrix.engine.messages import Job
 from matrix.processes import MARK
 
+AGENTS_FOLDER = "tmp"
 
-def enter(job: Job, pipe: Connection, mark: str) -> None:
-    """Mark the process, make it the first victim when memory runs out, and serve."""
+
+def enter(job: Job, mark: str, folder: Path, end: socket.socket) -> None:
+    """Mark the process, make it the first victim when memory runs out, and serve; `folder` is the worker's own.
+
+    What the agent writes into the folder for temporary files is apart from what the lab has there: it may empty that.
+    """
     os.environ[MARK] = mark
-    if job.scratch is not None:
-        tempfile.tempdir = str(job.scratch)
+    adopt_orphans()
+    channel = Channel(end, mark)
+    channel.set_apart()
+    (folder / AGENTS_FOLDER).mkdir()
+    tempfile.tempdir = str(folder / AGENTS_FOLDER)
     with contextlib.suppress(OSError):  # not on Linux, or not allowed to
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
     from matrix.engine import worker  # noqa: PLC0415  (heavy; already there when forked from the fork server)
 
-    worker.main(job, pipe)
+    worker.main(job, channel, folder)

@@ -35,7 +35,7 @@ def evidence_of(
             "processes": [_process(each) for each in _without_secrets(list(trace.processes), hide)],
         },
         "agent": [_plain(each) for each in list(trace.runs)],
-        "notes": [_plain(each) for each in list(trace.notes)],
+        "notes": [_plain(each) for each in trace.noted()],
     }
     return _cut(redact(hide(document)))
 

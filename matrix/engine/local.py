@@ -8,23 +8,24 @@ agents at once come last, one after the other: each in all workers together, on 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.connection
 import os
-import tempfile
+import select
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matrix.adapters import certificate
+from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
-from matrix.engine.process import GRACE_SECONDS, WorkerProcess, holding_interrupts, start
-from matrix.engine.queue import AgentQueue, Attempt, combined
+from matrix.engine.process import GRACE_SECONDS, INTRUDED, Lost, WorkerProcess, start
+from matrix.engine.queue import AgentQueue, Attempt, combined, confirmed, shared_runs
+from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Capability, Cell, Verdict
+from matrix.model import Capability, Cell, Transport, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan
 from matrix.sources import ServerSource
@@ -32,6 +33,7 @@ from matrix.sources import ServerSource
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
 _LISTEN_SECONDS = 0.5
+FORK_SERVER_ENDED = Lost(Verdict.FAILED, "the agent ended the process that every agent's process comes from")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Options:
     """How a plan is run; `jobs` is the number of workers at once.
 
     `source` is where real servers come from. `grace` is how many seconds after a cell's deadline its worker may take
-    to say so.
+    to say so. `share` lets several questions be read from one run; what is asked repeatedly never is.
     """
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 2)
@@ -47,6 +49,7 @@ class Options:
     live: bool = False
     source: ServerSource = field(default_factory=PinnedServers)
     grace: float = GRACE_SECONDS
+    share: bool = True
 
 
 class LocalEngine:
@@ -58,20 +61,27 @@ class LocalEngine:
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
         self._scratch: Path | None = None
+        self._source: ServerSource = options.source
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
-        with tempfile.TemporaryDirectory(prefix="agent-matrix-", ignore_cleanup_errors=True) as scratch:
-            self._scratch = Path(scratch)
+        with scratch_folder() as self._scratch:
             certificate.lay(self._scratch)
-            try:
-                yield from self._outcomes()
-            finally:
-                for queue in self._active:
-                    if queue.worker is not None:
-                        queue.worker.kill()
+            with self._options.source.serving(self._real_servers(), self._scratch) as self._source:
+                try:
+                    yield from self._outcomes()
+                finally:
+                    for queue in self._active:
+                        if queue.worker is not None:
+                            queue.worker.kill()
+
+    def _real_servers(self) -> set[str]:
+        """Return the real servers that are asked about over stdio."""
+        asked = (each.cell for each in self._plan.asked)
+        real = [cell for cell in asked if cell.transport is Transport.STDIO and self._capability(cell).real]
+        return {name for cell in real for name in cell.servers}
 
     def _outcomes(self) -> Iterator[EngineEvent]:
         for planned in self._plan.cells:
@@ -93,84 +103,106 @@ class LocalEngine:
                 yield from self._queues(group, at_once=len(group))
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
-        cells: dict[str, deque[Cell]] = {}
+        by_agent: dict[str, list[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
         for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
-            cells.setdefault(cell.agent, deque()).extend([cell] * self._options.repeat)
-        pending = deque(AgentQueue(self._agents[name], waiting) for name, waiting in cells.items())
+            by_agent.setdefault(cell.agent, []).append(cell)
+        pending = deque(AgentQueue(self._agents[name], self._waiting(cells)) for name, cells in by_agent.items())
         while pending or self._active:
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
-            for queue in self._active:
-                if queue.worker is None:
-                    with holding_interrupts():
-                        queue.worker = start(self._job(queue))
-            if self._shared is None or all(queue.is_ready for queue in self._active):
-                # Who is to meet on the shared server is asked when everybody is there.
-                for queue in self._active:
-                    yield from self._feed(queue)
-            yield from self._listen()
+            try:
+                yield from self._go_on()
+            except ForkServerGone:
+                yield from self._all_lost()
             for queue in [queue for queue in self._active if not queue.unfinished]:
                 self._active.remove(queue)
                 if queue.worker is not None:
                     queue.worker.kill()
+
+    def _waiting(self, cells: list[Cell]) -> deque[tuple[Cell, ...]]:
+        share = self._options.share and self._options.repeat == 1
+        runs = shared_runs(cells, self._capabilities) if share else [(cell,) for cell in cells]
+        return deque(run for run in runs for _ in range(self._options.repeat))
 
     def _job(self, queue: AgentQueue) -> Job:
         """Return what a worker is told: of the real servers only those that its own agent is asked about."""
         name = queue.agent.name
         servers = {each for one in self._plan.asked if one.cell.agent == name for each in one.cell.servers}
         shared = None if self._shared is None else self._shared.url
-        return Job(queue.agent, self._options.source.for_worker(servers), self._options.live, shared, self._scratch)
+        return Job(queue.agent, self._source.for_worker(servers), self._options.live, shared, self._scratch)
 
     def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
         """Give a queue's worker as much as it may have in flight."""
         worker = queue.worker
         while worker is not None and worker.is_ready:
-            cell = queue.next()
-            if cell is None:
+            cells = queue.next()
+            if cells is None:
                 return
-            worker.ask(cell, self._capability(cell), self._options.grace, len(self._active))
-            yield Started(cell)
+            longest = max(map(self._capability, cells), key=lambda each: each.longest)
+            worker.ask(cells, longest, self._options.grace, len(self._active))
+            yield from map(Started, cells)
+
+    def _go_on(self) -> Iterator[EngineEvent]:
+        """Start, feed and hear the workers whose turn it is. Raises ForkServerGone."""
+        turns = self._turns()
+        for queue in turns:
+            if queue.worker is None:
+                queue.worker = start(self._job(queue))
+        if self._shared is None or all(queue.is_ready for queue in self._active):
+            # Who is to meet on the shared server is asked when everybody is there.
+            for queue in turns:
+                yield from self._feed(queue)
+        yield from self._listen()
+
+    def _turns(self) -> list[AgentQueue]:
+        """Return the queues that may be given something: all, or the one that has to be by itself, once it is."""
+        for queue in self._active:
+            queue.isolated = queue.isolated and not (queue.is_ready and queue.is_idle)
+        by_itself = next((queue for queue in self._active if queue.isolated), None)
+        if by_itself is None:
+            return self._active
+        for other in self._active:
+            if other is not by_itself and other.worker is not None:
+                if other.worker.in_flight or not other.is_ready:
+                    return []
+                other.worker.kill()
+                other.worker = None
+        return [by_itself]
 
     def _listen(self) -> Iterator[EngineEvent]:
-        queues = {queue.worker.pipe: queue for queue in self._active if queue.worker is not None}
-        sentinels = {queue.worker.process.sentinel: queue for queue in self._active if queue.worker is not None}
-        heard = multiprocessing.connection.wait([*queues, *sentinels], timeout=_LISTEN_SECONDS)
-        for source in heard:
-            if source in queues:
-                yield from self._hear(queues[source])  # pyright: ignore[reportArgumentType]
-        for source in heard:
-            queue = sentinels.get(source)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            if queue is not None and queue.worker is not None and not queue.worker.process.is_alive():
-                yield from self._hear(queue)
-                yield from self._lost(queue, Verdict.FAILED, _exit_reason(queue.worker))
+        poll = select.poll()
+        poll.register(fork_server(), select.POLLIN)
         for queue in self._active:
-            if queue.worker is not None and queue.worker.overdue:
-                yield from self._lost(
-                    queue, Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded"
-                )
-
-    def _hear(self, queue: AgentQueue) -> Iterator[EngineEvent]:
-        """Take in what a worker has sent, all of it, also what it sent just before it died."""
-        worker = queue.worker
-        if worker is None:
-            return
-        try:
-            while worker.pipe.poll():
-                yield from self._heard(queue, worker, worker.pipe.recv())
-        except (EOFError, OSError):
-            return
+            if queue.worker is not None:
+                poll.register(queue.worker.channel, select.POLLIN)
+        poll.poll(_LISTEN_SECONDS * 1000)
+        for queue in self._active:
+            if (worker := queue.worker) is None:
+                continue
+            for said in worker.heard():
+                yield from self._heard(queue, worker, said)
+            if queue.worker is worker and (lost := worker.lost()) is not None:
+                yield from self._lost(queue, lost)
 
     def _heard(self, queue: AgentQueue, worker: WorkerProcess, report: Report) -> Iterator[EngineEvent]:
         match report:
             case Ready():
                 worker.is_ready = True
-            case Done(outcome=outcome, process_lost=True, alone=False):
-                worker.in_flight.pop(outcome.cell.id, None)
-                queue.alone.append(outcome.cell)
-            case Done(outcome, evidence, process_lost):
-                worker.in_flight.pop(outcome.cell.id, None)
-                yield from self._ended(queue, Attempt(outcome, evidence), process_lost=process_lost)
+            case Done(outcome, evidence):
+                asked = worker.in_flight.pop(outcome.cell.id, None)
+                if asked is None:
+                    worker.intruded = True
+                    return
+                if report.process_lost and not report.alone:
+                    queue.alone.append(outcome.cell)
+                elif asked.shared and outcome.verdict is not Verdict.PASSED:
+                    # That others shared its run must not be the reason: what it comes to alone counts.
+                    queue.ended_alone = 0
+                    queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
+                    queue.waiting.appendleft((outcome.cell,))
+                else:
+                    yield from self._ended(queue, Attempt(outcome, evidence), process_lost=report.process_lost)
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -178,18 +210,26 @@ class LocalEngine:
             case WorkerFault(reason):
                 yield from self._give_up(queue, Verdict.ERRORED, f"the worker failed: {reason}")
 
-    def _lost(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
-        """Deal with a worker that has died or blocks."""
+    def _lost(self, queue: AgentQueue, lost: Lost) -> Iterator[EngineEvent]:
+        """Deal with a worker that is of no use any more: what was in flight is asked again alone, before it is blamed.
+
+        Where others may have done it, it is asked again with nothing else in flight.
+        """
         worker = queue.worker
         if worker is None:
             return
         worker.kill()
         queue.worker = None
         cells = [each.cell for each in worker.in_flight.values()]
-        if not worker.is_ready:
-            yield from self._give_up(queue, verdict, f"loading the agent: {reason}")
+        if lost.by_anybody and self._shared is None and not queue.isolated and len(self._active) > 1:
+            queue.isolated = True
+            queue.alone.extend(cells)
+        elif not worker.is_ready:
+            yield from self._give_up(queue, lost.verdict, f"loading the agent: {lost.reason}")
+        elif lost is INTRUDED:  # nothing that it says from now on could be believed
+            yield from self._give_up(queue, lost.verdict, lost.reason, (*cells, *queue.drain()))
         elif len(cells) == 1:
-            lone = Attempt(Outcome.of_one_attempt(cells[0], verdict, reason))
+            lone = Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason))
             yield from self._ended(queue, lone, process_lost=True)
         else:
             queue.alone.extend(cells)
@@ -203,9 +243,27 @@ class LocalEngine:
             reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {outcome.reason}"
             yield from self._give_up(queue, outcome.verdict, reason)
 
-    def _give_up(self, queue: AgentQueue, verdict: Verdict, reason: str) -> Iterator[EngineEvent]:
+    def _all_lost(self) -> Iterator[EngineEvent]:
+        """Deal with the end of the fork server, and with it of every worker."""
+        working = [queue for queue in self._active if queue.worker is not None]
+        if len(working) == 1:
+            yield from self._lost(working[0], FORK_SERVER_ENDED)
+            return
+        for queue in working:
+            if queue.worker is not None:
+                queue.alone.extend(each.cell for each in queue.worker.in_flight.values())
+                queue.isolated = bool(queue.worker.in_flight) or not queue.worker.is_ready
+                queue.worker.kill()
+                queue.worker = None
+        if self._shared is not None:
+            for queue in working:
+                yield from self._give_up(queue, Verdict.ERRORED, "one of the agents ended the processes of all")
+
+    def _give_up(
+        self, queue: AgentQueue, verdict: Verdict, reason: str, cells: Iterable[Cell] | None = None
+    ) -> Iterator[EngineEvent]:
         """Give every cell that is left in a queue the same verdict."""
-        for cell in queue.drain():
+        for cell in dict.fromkeys(queue.drain() if cells is None else cells):
             last = Attempt(Outcome.of_one_attempt(cell, verdict, reason))
             yield self._finished([*queue.attempts.pop(cell.id, ()), last])
 
@@ -214,7 +272,9 @@ class LocalEngine:
         attempts = queue.attempts.setdefault(attempt.outcome.cell.id, [])
         attempts.append(attempt)
         if len(attempts) == self._options.repeat:
-            yield self._finished(queue.attempts.pop(attempt.outcome.cell.id))
+            whole = queue.attempts.pop(attempt.outcome.cell.id)
+            doubted = queue.doubted.pop(attempt.outcome.cell.id, None)
+            yield self._finished(whole if doubted is None else [confirmed(whole[0], doubted)])
 
     def _finished(self, attempts: list[Attempt]) -> Finished:
         whole = combined(attempts)
@@ -232,10 +292,3 @@ def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     for cell in cells:
         groups.setdefault(cell.column, []).append(cell)
     return list(groups.values())
-
-
-def _exit_reason(worker: WorkerProcess) -> str:
-    code = worker.process.exitcode
-    if code is not None and code < 0:
-        return f"the agent's process was ended by signal {-code}"
-    return f"the agent ended its process with exit code {code}"

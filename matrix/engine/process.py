@@ -1,49 +1,72 @@
-"""A worker's process, from outside: start it, talk to it, end it with everything that it started."""
+"""A worker's process, from outside: start it, talk to it, see what has become of it, end it."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import secrets
+import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from typing import Any, TypeAlias, cast
 
-import matrix
+from matrix.descent import is_stopped
 from matrix.engine import entry
-from matrix.engine.messages import Ask, Job
+from matrix.engine.channel import Channel, Intruded
+from matrix.engine.fork_server import START_SECONDS, ForkServer, ForkServerGone, fork_server
+from matrix.engine.messages import Ask, Job, LastWords, Report, asked, report
 from matrix.errors import TemporaryFolderTooLong
-from matrix.model import Capability, Cell
-from matrix.processes import CANCELLING, SAFE_PATH, SAFE_PATH_IS_OURS, end_group, end_marked
+from matrix.model import Capability, Cell, Verdict
+from matrix.processes import end_group, end_marked
+from matrix.redaction import LAB_FOLDER
 
-PRELOAD = "matrix.engine.preload"
 GRACE_SECONDS = 30.0
 """How long after the last of a cell's limits its worker may take to say so; then it is taken for blocked."""
-START_SECONDS = 120.0
+_ASK_SECONDS = 5.0
+_END_SECONDS = 10.0
+_LOOK_SECONDS = 0.5
+"""How often it is looked whether a worker was stopped."""
 _SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 LONGEST_TEMPORARY_FOLDER = _SOCKET_PATH_LIMIT - len("/agent-matrix-12345678/matrix-lab-12345678/lab.sock")
 """How many bytes the path of the folder for temporary files may have: a socket's path, in the lab of a worker, is
 limited."""
-
-
-Pipe: TypeAlias = "Connection[Any, Any]"
+_ANYBODYS = {signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
+"""Signals that a process need not have brought upon itself: others send them, and the system when memory is short."""
 
 
 @dataclass(frozen=True)
 class InFlight:
-    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds)."""
+    """A cell that a worker has been asked; `until` is when it has to have answered (monotonic seconds).
+
+    `shared` says whether it was asked with others, of one run.
+    """
 
     cell: Cell
     until: float
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Why a worker is of no use any more: the verdict for what it alone has brought about, and the reason.
+
+    `by_anybody` says that others may have done it to it.
+    """
+
+    verdict: Verdict
+    reason: str
+    by_anybody: bool = False
+
+
+INTRUDED = Lost(Verdict.FAILED, "the agent wrote to the channel of its worker")
+CLOSED = Lost(Verdict.FAILED, "the agent closed the channel of its worker")
+STOPPED = Lost(Verdict.FAILED, "the agent's process was stopped by a signal", by_anybody=True)
+BLOCKED = Lost(Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded")
 
 
 @dataclass
@@ -51,20 +74,59 @@ class WorkerProcess:
     """A running worker."""
 
     job: Job
-    process: ForkServerProcess
-    pipe: Pipe
+    pid: int
+    server: ForkServer
+    channel: Channel
+    folder: Path
     mark: str
     in_flight: dict[str, InFlight] = field(default_factory=dict[str, InFlight])
     ready_by: float = 0.0
     is_ready: bool = False
     asked: int = 0
+    last_words: str | None = None
+    intruded: bool = False
+    _looked: float = 0.0
 
-    def ask(self, cell: Cell, of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
-        """Put a cell's question; a worker that has died shows so by its sentinel."""
+    def ask(self, cells: tuple[Cell, ...], of: Capability, grace: float = GRACE_SECONDS, group_size: int = 1) -> None:
+        """Put the questions of cells that share a run, mostly of one; who cannot be asked is `lost`.
+
+        `of` is the capability whose limits hold: the longest.
+        """
         self.asked += 1
-        self.in_flight[cell.id] = InFlight(cell, time.monotonic() + of.longest + grace)
+        until = time.monotonic() + of.longest + grace
+        self.in_flight |= {each.id: InFlight(each, until, len(cells) > 1) for each in cells}
         with contextlib.suppress(OSError):
-            self.pipe.send(Ask(cell, self.asked, of.deadline, of.start_up, group_size))
+            self.channel.send(asked(Ask(cells, self.asked, of.deadline, of.start_up, group_size)), _ASK_SECONDS)
+
+    def heard(self) -> Iterator[Report]:
+        """Yield what the worker has said by now, all but its last words; remembers where that was not its own."""
+        try:
+            for body in self.channel.received():
+                said = report(body)
+                if isinstance(said, LastWords):
+                    self.last_words = said.did
+                else:
+                    yield said
+        except (Intruded, ValueError):
+            self.intruded = True
+
+    def exit_code(self, seconds: float = 0) -> int | None:
+        """Return how the process has ended, None where it has not within so long. Raises ForkServerGone."""
+        return self.server.exit_code(self.pid, seconds)
+
+    def lost(self) -> Lost | None:
+        """Return why the worker is of no use any more; None where it is. Raises ForkServerGone."""
+        if self.intruded:
+            return INTRUDED
+        if self.last_words is not None:
+            return Lost(Verdict.FAILED, f"the agent {self.last_words}")
+        code = self.exit_code(1 if self.channel.has_ended else 0)
+        if code is not None or self.channel.has_ended:
+            return CLOSED if code is None else _ended(code)
+        if self._is_stopped():
+            return STOPPED
+        blocked = INTRUDED if self.channel.is_half_read else BLOCKED
+        return blocked if self.overdue else None
 
     @property
     def overdue(self) -> bool:
@@ -76,25 +138,27 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and everything that it started, now."""
-        pid = self.process.pid
-        if pid is not None and self.process.is_alive():
-            end_group(pid)
-        self.process.join(10)
-        self.pipe.close()
-        end_marked(self.mark)
+        with contextlib.suppress(ForkServerGone):
+            if self.exit_code() is None:
+                end_group(self.pid)
+                self.exit_code(_END_SECONDS)
+        self.channel.close()
+        if sys.platform != "linux":  # there the fork server has ended what came from it
+            end_marked(self.mark)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_stopped(self) -> bool:
+        now = time.monotonic()
+        if now < self._looked + _LOOK_SECONDS:
+            return False
+        self._looked = now
+        return is_stopped(self.pid)
 
 
-def context() -> ForkServerContext:
-    """Return the context of a fork server that runs: heavy imports are paid there, once for all workers.
-
-    Ctrl-C reaches it too, and it heeds that until it has imported everything: so it is started with the
-    signal held back, and ignores it from its first import on.
-    """
-    forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload([PRELOAD])
-    with _safe_path(), holding_interrupts():
-        forkserver.ensure_running()
-    return forking
+def _ended(code: int) -> Lost:
+    if code >= 0:
+        return Lost(Verdict.FAILED, f"the agent ended its process with exit code {code}")
+    return Lost(Verdict.FAILED, f"the agent's process was ended by signal {-code}", by_anybody=-code in _ANYBODYS)
 
 
 def warm_up() -> None:
@@ -105,49 +169,18 @@ def warm_up() -> None:
     folder = tempfile.gettempdir()
     if len(os.fsencode(folder)) > LONGEST_TEMPORARY_FOLDER:
         raise TemporaryFolderTooLong(folder, LONGEST_TEMPORARY_FOLDER)
-    context()
-
-
-@contextlib.contextmanager
-def holding_interrupts() -> Generator[None]:
-    """Hold back what cancels a run while a process is started: none is left that is half told what it is to do.
-
-    The fork server inherits that, until it has settled what becomes of them (see preload.py). Ours come through
-    afterwards.
-    """
-    resource_tracker.ensure_running()  # it lets the signal through again, and would do so in between
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
-@contextlib.contextmanager
-def _safe_path() -> Generator[None]:
-    """Keep the current folder out of where a Python that is started now imports from.
-
-    The fork server begins as `python -c`, whose first place is the current folder, and an owner's folder may have a
-    package called `matrix` too. What workers start does not inherit this: see `matrix.engine.preload`.
-    """
-    if SAFE_PATH in os.environ or Path(matrix.__file__).parents[1] == Path.cwd():
-        yield
-        return
-    os.environ |= {SAFE_PATH: "1", SAFE_PATH_IS_OURS: "1"}
-    try:
-        yield
-    finally:
-        del os.environ[SAFE_PATH], os.environ[SAFE_PATH_IS_OURS]
+    fork_server()
 
 
 def start(job: Job) -> WorkerProcess:
-    """Start a worker for a job."""
-    forking = context()
-    ours, theirs = forking.Pipe()
-    mark = secrets.token_hex(8)
-    process: ForkServerProcess = forking.Process(
-        target=entry.enter, args=(job, theirs, mark), name=f"worker {job.agent.name}"
-    )
-    process.start()
-    theirs.close()
-    return WorkerProcess(job, process, cast("Pipe", ours), mark, ready_by=time.monotonic() + START_SECONDS)
+    """Start a worker for a job. Raises ForkServerGone."""
+    server, mark = fork_server(), secrets.token_hex(8)
+    folder = Path(tempfile.mkdtemp(prefix=LAB_FOLDER, dir=job.scratch))
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            pid = server.fork(entry.enter, (job, mark, folder), theirs)
+        except ForkServerGone:
+            ours.close()
+            raise
+    return WorkerProcess(job, pid, server, Channel(ours, mark), folder, mark, ready_by=time.monotonic() + START_SECONDS)

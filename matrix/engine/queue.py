@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matrix.engine.process import WorkerProcess
-from matrix.model import Agent, Cell, Verdict
+from matrix.model import Agent, Capability, Cell, Verdict
 from matrix.outcome import Blame, Outcome
 
 CELLS_PER_WORKER = 5
@@ -29,15 +29,26 @@ class AgentQueue:
     """One agent's share of a run."""
 
     agent: Agent
-    waiting: deque[Cell]
+    waiting: deque[tuple[Cell, ...]]
+    """Each entry is a cell, or several that share a run."""
     alone: deque[Cell] = field(default_factory=deque[Cell])
     """Cells to be asked with no other in flight: each was, when a worker was lost with several."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict[str, list[Attempt]])
+    doubted: dict[str, Attempt] = field(default_factory=dict[str, Attempt])
+    """What cells came to that were not green in a run that they shared: they are asked again, each for itself."""
     worker: WorkerProcess | None = None
     asked_alone: str = ""
     """The cell that was asked alone last."""
     ended_alone: int = 0
     """How many cells in a row, each asked alone, have ended the worker."""
+
+    isolated: bool = False
+    """Whether it is to have nothing beside it: its worker was lost, and others may have done that."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight, nor to be asked alone."""
+        return not self.alone and (self.worker is None or not self.worker.in_flight)
 
     @property
     def is_ready(self) -> bool:
@@ -49,8 +60,8 @@ class AgentQueue:
         """Whether anything is waiting or in flight."""
         return bool(self.waiting or self.alone or (self.worker is not None and self.worker.in_flight))
 
-    def next(self) -> Cell | None:
-        """Take the next cell that may be asked now, if there is one: one at a time where it has to be alone."""
+    def next(self) -> tuple[Cell, ...] | None:
+        """Take what may be asked next, if there is anything: one cell at a time where it has to be alone."""
         in_flight = {} if self.worker is None else self.worker.in_flight
         if self.asked_alone in in_flight:
             return None
@@ -59,26 +70,49 @@ class AgentQueue:
                 return None
             cell = self.alone.popleft()
             self.asked_alone = cell.id
-            return cell
+            return (cell,)
         at_once = CELLS_PER_WORKER if self.agent.command is None else CELLS_PER_COMMAND
         if len(in_flight) >= at_once:
             return None
         for _ in range(len(self.waiting)):
-            cell = self.waiting.popleft()
-            if cell.id not in in_flight:  # a repeated one waits until its attempt before has ended
-                return cell
-            self.waiting.append(cell)
+            cells = self.waiting.popleft()
+            if not any(each.id in in_flight for each in cells):  # a repeated one waits for its attempt before
+                return cells
+            self.waiting.append(cells)
         return None
 
     def drain(self) -> tuple[Cell, ...]:
         """Take every cell that is left, those in flight included."""
         in_flight = [] if self.worker is None else [each.cell for each in self.worker.in_flight.values()]
-        left = tuple(dict.fromkeys([*in_flight, *self.alone, *self.waiting]))
+        waiting = [each for cells in self.waiting for each in cells]
+        left = tuple(dict.fromkeys([*in_flight, *self.alone, *waiting]))
         self.waiting.clear()
         self.alone.clear()
         if self.worker is not None:
             self.worker.in_flight.clear()
         return left
+
+
+def shared_runs(cells: Iterable[Cell], capabilities: Mapping[str, Capability]) -> list[tuple[Cell, ...]]:
+    """Return the cells of one agent, together where they can be read from one run, in the order of the first of each.
+
+    That are those whose capabilities say so, of the same servers, transport and revision.
+    """
+    runs: dict[object, list[Cell]] = {}
+    for cell in cells:
+        shares = capabilities[cell.capability].shares_a_run
+        runs.setdefault(cell.where if shares else cell.id, []).append(cell)
+    return [tuple(each) for each in runs.values()]
+
+
+def confirmed(alone: Attempt, shared: Attempt) -> Attempt:
+    """Return what a cell came to alone; where it was red only in the run that it shared, that is told."""
+    if alone.outcome.verdict is not Verdict.PASSED:
+        return alone
+    word = shared.outcome.verdict.value
+    note = f"asked alone it passed; in a run with others of its questions it was {word}: {shared.outcome.reason}"
+    outcome = replace(alone.outcome, advice=(*alone.outcome.advice, note))
+    return Attempt(outcome, {**alone.evidence, "shared": shared.evidence} if alone.evidence else alone.evidence)
 
 
 def combined(attempts: Sequence[Attempt]) -> Attempt:

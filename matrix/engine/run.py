@@ -10,11 +10,12 @@ from typing import Protocol
 from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Prepared, Wish, prepare
-from matrix.errors import INTERRUPTED
+from matrix.errors import INTERRUPTED, NothingKept
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.planned import Plan
+from matrix.processes import undisturbed
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
@@ -31,6 +32,7 @@ class Request:
     output: Path
     jobs: int | None = None
     repeat: int = 1
+    share: bool = True
     baseline: tuple[Entry, ...] | None = None
     resume: bool = False
     reproduction: Reproduction = field(default_factory=Reproduction)
@@ -76,7 +78,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
 
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
-    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source)
+    options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source, share=request.share)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}
     if request.jobs is not None:
@@ -131,13 +133,14 @@ class Settling:
             tell(event)
             return
         cell = event.outcome.cell
-        outcome = replace(
-            event.outcome,
-            run=self._run,
-            command=self._command(cell),
-            evidence=self._results.keep(cell, event.evidence),
-        )
-        own, *others = self._note(outcome)
+        with undisturbed():
+            outcome = replace(
+                event.outcome,
+                run=self._run,
+                command=self._command(cell),
+                evidence=self._results.keep(cell, event.evidence),
+            )
+            own, *others = self._note(outcome)
         tell(Finished(own))
         for each in others:
             tell(Revised(each))
@@ -168,7 +171,12 @@ def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
     if not (request.resume or narrow) or not (request.output / FILE_NAME).is_file():
         return Kept(header)
     planned = {each.cell.id for each in plan.cells}
-    before = read_matrix(request.output)
+    try:
+        before = read_matrix(request.output)
+    except NothingKept:
+        if request.resume:
+            raise
+        return Kept(header)
     if not request.resume:
         return renewed(before, header, planned)
     kept = resumed(before, header, planned)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
+import socket
 import tempfile
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 
+from matrix.engine.channel import Channel
 
-def serve(stub: str, scratch: Path | None, pipe: Connection) -> None:
-    """Serve one stub over streamable HTTP and say where; be told who will not come any more, and end with the pipe."""
+
+def serve(stub: str, scratch: Path | None, mark: str, end: socket.socket) -> None:
+    """Serve one stub over streamable HTTP and say where; be told who will not come any more, and end with the line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = Channel(end, mark)
     if scratch is not None:
         tempfile.tempdir = str(scratch)
     from matrix.lab.lab import Lab  # noqa: PLC0415
@@ -34,7 +36,8 @@ def serve(stub: str, scratch: Path | None, pipe: Connection) -> None:
         room.excuse(caller)
 
     with Lab() as lab:
-        pipe.send(asyncio.run(opened(lab)))
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                asyncio.run(lab.call(excuse(pipe.recv())))
+        channel.send(asyncio.run(opened(lab)).encode())
+        while not channel.has_ended:
+            channel.wait()
+            for caller in channel.received():
+                asyncio.run(lab.call(excuse(caller.decode())))

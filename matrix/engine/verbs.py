@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from matrix.adapters.base import (
     CannotStart,
@@ -16,17 +18,15 @@ from matrix.adapters.base import (
     OwnsProcesses,
     Retires,
     Task,
-    WiresItself,
     base_url,
 )
 from matrix.adapters.command import CommandFailed
 from matrix.adapters.harness.instance import AgentRaised
 from matrix.adapters.target import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
+from matrix.engine.agent_session import AgentSession
 from matrix.engine.beat import Beat
 from matrix.engine.tasks import cancelled, ended, torn_down
-from matrix.error_line import named_error
-from matrix.lab.connection import trouble
 from matrix.lab.lab import Lab
 from matrix.lab.model.in_flight import in_flight
 from matrix.lab.model.protocols import PROTOCOLS
@@ -35,10 +35,9 @@ from matrix.lab.script import Script, Turn
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import Agent, Capability, Cell, Probe, Transport
-from matrix.raised import Explained
+from matrix.raised import Explained, is_of
 
 T = TypeVar("T")
-_SHOWN_TOOLS = 8
 NONCE = "<nonce>"
 """What stands in a reason in place of a text that occurs nowhere else."""
 
@@ -61,6 +60,18 @@ class Setting:
     hide: Callable[[Any], Any] = lambda value: value
 
 
+class ManyAsking(Protocol):
+    """What several questions put their scripts into, to share one run."""
+
+    async def ask(self, turns: Sequence[Turn]) -> Run:
+        """Run the agent on the scripts of all of them."""
+        ...
+
+    def leave(self) -> None:
+        """Wait no longer for one of them."""
+        ...
+
+
 class Verbs:
     """A cell whose servers are attached: makes instances of the agent, and runs them on scripts."""
 
@@ -75,7 +86,8 @@ class Verbs:
         self._entries = entries
         self._first: AgentSession | None = None
         self._sessions: list[AgentSession] = []
-        self._runs = 0
+        self._runs = itertools.count()
+        self.shared: ManyAsking | None = None
         self._nonces: set[str] = set()
 
     @property
@@ -140,12 +152,27 @@ class Verbs:
         return PROTOCOLS[seen].violations([each for each in offered if each.raw])
 
     async def ask(self, *turns: Turn, history: Any = None) -> Run:
-        """Run the agent on a script; it has to end well."""
+        """Run the agent on a script; it has to end well. Where the run is shared, that is the first script only."""
+        shared, self.shared = self.shared, None
+        if shared is not None:
+            return await shared.ask(turns)
         return await (await self._session()).ask(*turns, history=history)
 
     async def attempt(self, *turns: Turn, history: Any = None) -> Run:
         """Run the agent on a script, however it ends."""
         return await (await self._session()).attempt(*turns, history=history)
+
+    def sharing(self, trace: Trace, shared: ManyAsking) -> Verbs:
+        """Return the verbs of one of several questions, which share the run that is asked for first."""
+        twin = copy.copy(self)
+        twin.trace, twin.shared = trace, shared
+        return twin
+
+    def leave(self) -> None:
+        """Ask for nothing, where a run is to be shared."""
+        shared, self.shared = self.shared, None
+        if shared is not None:
+            shared.leave()
 
     async def another(self, *, with_servers: bool = True) -> AgentSession:
         """Make one more instance of the agent."""
@@ -156,7 +183,7 @@ class Verbs:
             raise Unsupported(str(problem)) from problem
         except CannotStart as problem:
             raise Unmet(f"the agent could not be made: {problem}") from problem
-        session = AgentSession(self, instance, entries)
+        session = AgentSession(self.run, self.trace, instance, entries)
         self._sessions.append(session)
         return session
 
@@ -197,7 +224,7 @@ class Verbs:
 
         Raises Unsupported where the script needs several calls in one turn, and the agent cannot be asked for them.
         """
-        number, self._runs = self._runs, self._runs + 1
+        number = next(self._runs)
         lab, agent = self._setting.lab, self._setting.agent
         conversation = lab.converse(self._key, number, script, self.trace)
         url = base_url(agent.protocol, lab.model_url(conversation))
@@ -215,7 +242,7 @@ class Verbs:
             raise Unsupported("the calls of one turn are of tools that no one delegate of the agent has")
         exchanges = tuple(each for each in self.trace.model if each.run == number)
         kept = None if answer is None else answer.history
-        explained = error is not None and not running.cancelled() and isinstance(running.exception(), Explained)
+        explained = error is not None and not running.cancelled() and is_of(running.exception(), Explained)
         missing = tuple(conversation.missing)
         hidden = Hidden.RESULTS_IN_TEXTS if conversation.told_in_texts else conversation.hidden
         return Run(number, text, error, missing, exchanges, kept, conversation.tried, hidden, explained)
@@ -226,65 +253,9 @@ class Verbs:
         return self._first
 
 
-@dataclass(frozen=True)
-class AgentSession:
-    """One instance of the agent in a cell."""
-
-    verbs: Verbs
-    instance: Instance
-    entries: Mapping[str, Any]
-
-    async def attempt(self, *turns: Turn, history: Any = None) -> Run:
-        """Run the agent on a script, however it ends. Raises Unsupported where its model has to use tools otherwise."""
-        run = await self.verbs.run(self.instance, self.entries, Script(turns), history)
-        if run.hidden is not None:
-            raise Unsupported(run.hidden)
-        return run
-
-    async def ask(self, *turns: Turn, history: Any = None) -> Run:
-        """Run the agent on a script; it has to end well, with every tool of the script offered. Raises Unmet."""
-        run = await self.attempt(*turns, history=history)
-        calls = any(turn.calls for turn in turns)
-        stopped = trouble(self.verbs.trace, tuple(self.entries)) if calls else None
-        if run.error is not None:
-            ended = run.error if run.explained else f"the run ended with {run.error}"
-            raise Unmet(f"{stopped.why}; {ended}" if stopped is not None and stopped.refused else ended)
-        if not calls or (run.offered and not run.missing):
-            return run
-        unwired = self._unwired() if run.exchanges else None
-        if unwired is None and stopped is not None and (run.exchanges or stopped.refused):
-            raise Unmet(
-                f"{stopped.why}; {'the model was not offered its tools' if run.exchanges else _not_offered(run)}"
-            )
-        raise Unmet(f"{unwired or _not_offered(run)}{self._said()}")
-
-    def _unwired(self) -> str | None:
-        """Say that the agent was handed its servers and never reached one; None where it did, or was not."""
-        trace = self.verbs.trace
-        if not self.entries or trace.frames or trace.http or trace.processes:
-            return None
-        wiring = self.instance.wiring if isinstance(self.instance, WiresItself) else ""
-        count = len(self.entries)
-        servers = f"{count} server{'' if count == 1 else 's'}"
-        return wiring.format(servers=servers) or None
-
-    def _said(self) -> str:
-        """Return the error that a command wrote to its standard error, though its exit code was 0."""
-        runs = self.verbs.trace.runs
-        error = named_error(runs[-1].stderr) if runs else None
-        return f"; its standard error says: {error}" if error else ""
-
-
-def _not_offered(run: Run) -> str:
-    if run.missing:
-        names = sorted(tool.name for tool in run.offered)
-        shown = ", ".join(names[:_SHOWN_TOOLS]) + (", …" if len(names) > _SHOWN_TOOLS else "")
-        in_vain = f"; {' and '.join(run.tried)}, asked for it, did not lead to it" if run.tried else ""
-        return f"the tool {run.missing[0]} was not offered to the model, which was offered {shown or 'none'}{in_vain}"
-    return "the model was offered no tools at all" if run.exchanges else "the agent asked no model at all"
-
-
 def _stderr_of(running: asyncio.Future[Any]) -> str:
     """Return what a command that failed wrote to its standard error, or the end of an agent's traceback."""
     problem = None if running.cancelled() else running.exception()
-    return problem.stderr if isinstance(problem, CommandFailed | AgentRaised) else ""
+    if is_of(problem, CommandFailed) or is_of(problem, AgentRaised):
+        return cast("CommandFailed | AgentRaised", problem).stderr
+    return ""

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,8 +25,22 @@ from matrix.adapters.choose import imported, starter, takes_its_model_from_the_t
 from matrix.adapters.provider_keys import set_variables
 from matrix.adapters.target import Starter
 from matrix.capabilities.registry import find_capabilities
+from matrix.engine import tampering
 from matrix.engine.cell import execute
-from matrix.engine.messages import NOT_LIVE, Ask, CannotLoad, Done, Job, NotAsked, Ready, WorkerFault
+from matrix.engine.channel import Channel
+from matrix.engine.messages import (
+    NOT_LIVE,
+    Ask,
+    CannotLoad,
+    Done,
+    Job,
+    LastWords,
+    NotAsked,
+    Ready,
+    WorkerFault,
+    encoded,
+    question,
+)
 from matrix.engine.verbs import Setting
 from matrix.lab.lab import Lab
 from matrix.lab.model.conversation import Conversation
@@ -37,9 +50,10 @@ from matrix.lab.model.transport import intercepted
 from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stubs import load_stub
 from matrix.model import HOST_VARIABLE, Capability, Cell, Probe, Transport, Verdict
-from matrix.outcome import Outcome
+from matrix.outcome import Blame, Outcome
 from matrix.plan import server_labels
-from matrix.processes import end_marked, mark
+from matrix.raised import is_of, told
+from matrix.redaction import printable
 from matrix.registry.importing import Broken
 from matrix.sources import HttpServer, OpenServers
 
@@ -48,11 +62,13 @@ HEADERS: Mapping[str, str] = {"X-Matrix-Probe": "kept", "Authorization": "Bearer
 THREADS = 128
 """How many threads the runs of an agent may have, of asyncio and anyio: Python's own number is that of the processors
 and four, so that on a small machine sixteen runs at once would wait for one another for ever."""
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether the agent has closed our end of the channel."""
 ENVIRONMENT: Mapping[str, str] = {"MATRIX_DECLARED": "kept"}
 """What every stub is configured with over stdio: whether an agent hands it on, `transport.stdio` asks."""
 
 
-def main(job: Job, pipe: Connection) -> None:
+def main(job: Job, channel: Channel, folder: Path) -> None:
     """Serve one agent's cells until the parent ends us; the entry point of the process."""
     _set_apart()
     os.environ[HOST_VARIABLE] = "nobody declared this"
@@ -67,22 +83,47 @@ def main(job: Job, pipe: Connection) -> None:
         try:
             start = starter(job.agent)
             if live and takes_its_model_from_the_task(job.agent):
-                pipe.send(NotAsked(NOT_LIVE))
+                channel.send(encoded(NotAsked(NOT_LIVE)))
                 return
             services = None if job.agent.services is None or live else imported(job.agent, job.agent.services)
         except Broken as broken:
-            pipe.send(CannotLoad(broken.cause, broken.mend))
+            channel.send(encoded(CannotLoad(printable(broken.cause), printable(broken.mend))))
             return
         try:
-            lab = stack.enter_context(Lab())
-            worker = Worker(job, pipe, lab, servers, start(lab.folder))
+            lab = stack.enter_context(Lab(folder))
+            worker = Worker(job, channel, lab, servers, start(lab.folder))
             with recorded() if live else intercepted(worker.play, _router(services), lab.url):
-                pipe.send(Ready())
-                asyncio.run(worker.serve())
+                _run(worker, channel)
         except Exception as problem:  # noqa: BLE001  (the parent has to be told)
-            pipe.send(WorkerFault(f"{type(problem).__name__}: {problem}"))
+            did, failed = tampering.found(), printable(told(problem))
+            channel.send(encoded(WorkerFault(failed) if did is None else LastWords(f"{did}; then {failed}")))
     # Threads that an agent has left behind must not keep the process alive.
     os._exit(0)
+
+
+def _run(worker: Worker, channel: Channel) -> None:
+    """Serve until the parent ends us, or the agent does; then its last words are sent before anything is torn down."""
+    try:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+    except BaseException as problem:  # noqa: BLE001
+        channel.send(encoded(LastWords(f"set an event loop policy that makes no loop: {printable(told(problem))}")))
+        os._exit(1)
+    channel.send(encoded(Ready()))
+    serving = loop.create_task(worker.serve())
+    try:
+        loop.run_until_complete(serving)
+    except SystemExit as problem:
+        did = f"called sys.exit({problem.code!r})"
+    except BaseException as problem:
+        if serving.done() and not serving.cancelled():
+            raise
+        stopped = "stopped its event loop" if is_of(problem, RuntimeError) else f"raised {told(problem)}"
+        did = "cancelled every task of its event loop" if serving.done() else stopped
+    else:
+        did = "ended its event loop"
+    channel.send(encoded(LastWords(printable(did))))
+    os._exit(1)
 
 
 def _set_apart() -> None:
@@ -109,9 +150,9 @@ class _Company:
 class Worker:
     """Takes questions from the pipe, runs them concurrently, and sends what they came to."""
 
-    def __init__(self, job: Job, pipe: Connection, lab: Lab, servers: OpenServers, start: Starter) -> None:
+    def __init__(self, job: Job, channel: Channel, lab: Lab, servers: OpenServers, start: Starter) -> None:
         self._job = job
-        self._pipe = pipe
+        self._channel = channel
         self._lab = lab
         self._servers = servers
         self._capabilities = {each.id: each for each in find_capabilities()}
@@ -131,12 +172,11 @@ class Worker:
         incoming: asyncio.Queue[Ask] = asyncio.Queue()
 
         def read() -> None:
-            with contextlib.suppress(EOFError, OSError):
-                while True:
-                    loop.call_soon_threadsafe(incoming.put_nowait, self._pipe.recv())
-            # The parent is gone: so must be everything that carries our mark, ourselves included.
-            end_marked(mark())
-            os._exit(0)
+            while not self._channel.has_ended:
+                self._channel.wait(_LOOK_SECONDS)
+                for body in self._channel.received():
+                    loop.call_soon_threadsafe(incoming.put_nowait, question(body))
+            # The parent is gone, or the agent has closed the line to it: either way somebody else ends us.
 
         threading.Thread(target=read, name="questions", daemon=True).start()
         running: set[asyncio.Task[None]] = set()
@@ -147,18 +187,18 @@ class Worker:
 
     async def _one(self, ask: Ask) -> None:
         losses, company = self._losses(), self._arrives(ask.number)
-        known = self._capabilities[ask.cell.capability]
-        capability = replace(known, deadline=ask.deadline, start_up=ask.start_up)
+        limits = {"deadline": ask.deadline, "start_up": ask.start_up}
+        asked = [(each, replace(self._capabilities[each.capability], **limits)) for each in ask.cells]
         setting = replace(self._setting, group_size=ask.group_size)
         try:
-            outcome, evidence = await execute(ask.cell, capability, setting, ask.number)
+            done = await execute(asked, setting, ask.number)
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
-            reason = f"the worker could not tell what it saw: {type(problem).__name__}: {problem}"
-            outcome, evidence = Outcome.of_one_attempt(ask.cell, Verdict.ERRORED, reason), None
+            reason = printable(f"the worker could not tell what it saw: {told(problem)}")
+            done = [(Outcome.of_one_attempt(each, Verdict.ERRORED, reason), None) for each in ask.cells]
         del self._in_flight[ask.number]
-        lost = outcome.verdict is not Verdict.PASSED and self._losses() > losses
-        with self._sending:
-            self._pipe.send(Done(outcome, evidence, lost, not company.others))
+        lost = self._losses() > losses
+        for outcome, evidence in done:
+            self._send(outcome, evidence, lost=lost, alone=not company.others)
 
     def _losses(self) -> int:
         """Return how often the process that the agent lives in was lost, where that is not this one."""
@@ -172,6 +212,20 @@ class Worker:
             each.others = True
         self._in_flight[number] = company
         return company
+
+    def _send(self, outcome: Outcome, evidence: Any, *, lost: bool, alone: bool) -> None:
+        """Send what a cell came to; where that is our fault, and the agent has tampered with us, it is the agent's."""
+        if outcome.blamed_on is Blame.MATRIX and (did := tampering.found()) is not None:
+            reason = f"the agent {printable(did)}; then {outcome.reason}"
+            outcome = Outcome.of_one_attempt(outcome.cell, Verdict.FAILED, reason)
+        done = Done(outcome, evidence, lost and outcome.verdict is not Verdict.PASSED, alone)
+        try:
+            message = encoded(done)
+        except ValueError as problem:
+            kept = {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}
+            message = encoded(replace(done, evidence=kept))
+        with self._sending:
+            self._channel.send(message)
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO

@@ -73,12 +73,26 @@ def _why_not_listed(trace: Trace, server: str) -> Trouble | None:
         if error and method not in past:
             said = f"the error {error.get('code')}: {error.get('message')}"
             return Trouble(f"{method} was answered with {said}", refused=True)
+    if (given_up := _given_up(frames)) is not None:
+        return Trouble(given_up, refused=True)
     if frames:
         asked = {str(each.message.get("method")) for each in frames if each.direction is Direction.IN}
         never = Trouble("the agent never asked the server for its tools", refused=False)
         return None if "tools/list" in asked else never
     if not any(each.server == server for each in (*trace.http, *trace.processes)):
         return Trouble("the agent never connected to the server", refused=False)
+    return None
+
+
+def _given_up(frames: Sequence[Frame]) -> str | None:
+    """Say for how long the agent has waited for the answer to a request, before it cancelled that; None: it did not."""
+    for frame in reversed(frames):
+        if frame.direction is Direction.IN and frame.message.get("method") == "notifications/cancelled":
+            number = mapping(frame.message.get("params")).get("requestId")
+            for asked in frames:
+                if asked.direction is Direction.IN and "id" in asked.message and asked.message["id"] == number:
+                    waited = f"{frame.at - asked.at:.0f} s"
+                    return f"{asked.message.get('method')} had no answer after {waited}; the agent gave up"
     return None
 
 

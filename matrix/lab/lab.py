@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -30,6 +30,7 @@ from matrix.lab.servers.spec import ServerSpec, StubServer
 from matrix.lab.servers.stdio import StdioEnd, bridge_argv
 from matrix.lab.trace import Trace
 from matrix.model import Transport
+from matrix.redaction import LAB_FOLDER
 
 T = TypeVar("T")
 CLOSING_SECONDS = 5.0
@@ -41,12 +42,13 @@ KEEP_ALIVE_SECONDS = 6 * 60 * 60
 class Lab:
     """Stubs, scripted model and recorders, on a thread of their own; a context manager."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="matrix-lab-")
+    def __init__(self, folder: Path | None = None) -> None:
+        self._made = ExitStack()
+        self._folder = folder or Path(self._made.enter_context(tempfile.TemporaryDirectory(prefix=LAB_FOLDER)))
         self._attachments: dict[str, AnyAttachment] = {}
         self._conversations: dict[str, Conversation] = {}
         self._cells: dict[str, _OpenCell] = {}
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()  # whatever policy the agent has set
         self._thread = threading.Thread(target=self._serve, name="lab", daemon=True)
         self._ready: Future[int] = Future()
         self._stopping = asyncio.Event()
@@ -56,8 +58,8 @@ class Lab:
 
     @property
     def folder(self) -> Path:
-        """A temporary folder that goes away with the lab."""
-        return Path(self._folder.name)
+        """The lab's folder: the one that it was given, or a temporary one that goes away with it."""
+        return self._folder
 
     @property
     def url(self) -> str:
@@ -73,7 +75,7 @@ class Lab:
         with contextlib.suppress(RuntimeError):  # where the lab has ended by itself, its loop is closed
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
-        self._folder.cleanup()
+        self._made.close()
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the lab's loop, and wait for it on the caller's."""

@@ -7,9 +7,11 @@ wakes those who wait for something to be seen.
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +45,14 @@ class Trace:
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._waiting: list[Callable[[], None]] = []
+        self.common: list[Note] = []
+        self._owing = 0
+
+    def sharing(self) -> Trace:
+        """Return a trace of the same records, for one of several who read them: what it notes is its own."""
+        twin = copy.copy(self)
+        twin.notes, twin.common = [], self.notes
+        return twin
 
     def now(self) -> float:
         """Seconds since the cell began."""
@@ -74,8 +84,46 @@ class Trace:
         self.model[place] = completed
         self._wake()
 
+    @property
+    def size(self) -> int:
+        """How much was recorded so far."""
+        witnesses = (self.frames, self.http, self.processes, self.model, self.runs, self.notes)
+        return sum(map(len, witnesses))
+
+    @property
+    def owed(self) -> bool:
+        """Whether something of ours is awaited: a model's answer, a server's, or what a check waits to see."""
+        return self._owing > 0 or bool(self._unanswered())
+
+    @contextmanager
+    def owing(self) -> Generator[None]:
+        """Have whatever is done within be awaited by the agent, or by a check."""
+        self._owing += 1
+        try:
+            yield
+        finally:
+            self._owing -= 1
+
+    def _unanswered(self) -> set[tuple[str, str]]:
+        """Return the requests of the client that no server has answered, and that were not cancelled."""
+        open_requests: set[tuple[str, str]] = set()
+        for frame in list(self.frames):
+            method = frame.message.get("method")
+            if frame.direction is Direction.OUT and method is None:
+                open_requests.discard(_request_of(frame))
+            elif frame.direction is Direction.IN and method == "notifications/cancelled":
+                open_requests.discard((frame.session, repr(_params(frame).get("requestId"))))
+            elif frame.direction is Direction.IN and method is not None and "id" in frame.message:
+                open_requests.add(_request_of(frame))
+        return open_requests
+
     async def until(self, seen: Callable[[], bool], seconds: float) -> bool:
         """Return True as soon as `seen()` holds, False if it does not within `seconds`."""
+        with self.owing():
+            return await self.seen(seen, seconds)
+
+    async def seen(self, seen: Callable[[], bool], seconds: float) -> bool:
+        """Do the same as `until`, for whoever watches the agent: nothing waits for it."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 
@@ -101,6 +149,10 @@ class Trace:
             waiting = list(self._waiting)
         for wake in waiting:
             wake()
+
+    def noted(self) -> list[Note]:
+        """Return every note, those of whom this trace shares its records with first."""
+        return [*self.common, *self.notes]
 
     def has_begun(self) -> bool:
         """Whether a witness has seen anything of the agent."""
@@ -170,11 +222,11 @@ class Trace:
 
     def advice(self) -> list[str]:
         """Return the sentences about what is allowed, and better done otherwise, in order, each once."""
-        return list(dict.fromkeys(each.text for each in self.notes if each.kind is NoteKind.ADVICE))
+        return list(dict.fromkeys(each.text for each in self.noted() if each.kind is NoteKind.ADVICE))
 
     def faults(self) -> list[Note]:
         """Return the notes that make a red cell our fault, or the server's, in order."""
-        return [each for each in self.notes if each.kind.is_fault]
+        return [each for each in self.noted() if each.kind.is_fault]
 
 
 def _request_of(frame: Frame) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, TextIO, cast
 
 from ..error_line import error_line
-from ..raised import mend_of_missing
+from ..raised import mend_of_missing, name_of, text_of
 from .name_clash import mend_of_clash
 
 
@@ -39,8 +39,8 @@ def load(import_string: str, folder: Path | None = None) -> Any:
         raise
     except ImportError as problem:
         raise _not_imported(import_string, problem, folder) from problem
-    except Exception as problem:
-        cause = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
+    except BaseException as problem:
+        cause = f"{module_name} cannot be imported: {name_of(problem)}: {text_of(problem)}".rstrip(": ")
         mend = mend_of_missing(problem) or "import it in a shell of its own to see the traceback"
         raise Broken(cause, mend) from problem
     for attribute in path.split("."):
@@ -101,7 +101,7 @@ def _not_imported(import_string: str, problem: ImportError, folder: Path | None)
     module_name = import_string.partition(":")[0]
     clash = folder and problem.name and mend_of_clash(import_string, problem.name, folder)
     if not isinstance(problem, ModuleNotFoundError):
-        cause = f"{module_name} cannot be imported: {type(problem).__name__}: {problem}"
+        cause = f"{module_name} cannot be imported: {name_of(problem)}: {text_of(problem)}"
         return Broken(cause, clash or "import it in a shell of its own to see the traceback")
     is_target = problem.name is not None and f"{module_name}.".startswith(f"{problem.name}.")
     cause = f"{module_name} cannot be imported: no module named {problem.name!r}"

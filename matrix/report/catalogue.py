@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matrix.model import Agent, Capability, Server
+from matrix.redaction import printable
 
 
 def agent_row(agent: Agent) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def capability_row(capability: Capability) -> dict[str, Any]:
 def listing(rows: Sequence[dict[str, Any]]) -> str:
     """Return one line per row: its name, and what there is to say of it."""
     width = max((len(row["name"]) for row in rows), default=0)
-    return "\n".join(f"{row['name']:<{width}}  {' '.join(row['note'].split())}" for row in rows)
+    return printable("\n".join(f"{row['name']:<{width}}  {' '.join(row['note'].split())}" for row in rows))
 
 
 def explain(capability: Capability) -> str:

@@ -13,6 +13,7 @@ from matrix.events import Finished, RunEvent, Started
 from matrix.model import Cell
 from matrix.outcome import Outcome
 from matrix.planned import Plan
+from matrix.redaction import printable
 from matrix.report.summary import brief
 
 
@@ -50,7 +51,7 @@ class PlainProgress:
         self._print(f"[{self._done}/{self._all}] {outcome.verdict.value}{known} {outcome.cell.id}{reason}")
 
     def _print(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
 
 class LiveProgress:
@@ -75,7 +76,7 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """Show what is being waited for."""
-        self._note = text
+        self._note = printable(text, inline=True)
 
     def planned(self, plan: Plan, done: int) -> None:
         """Begin to count."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 from matrix.json_access import mapping
 from matrix.model import Verdict
 from matrix.outcome import Outcome
-from matrix.redaction import one_sentence
+from matrix.redaction import one_sentence, printable
 from matrix.report.summary import brief, judged
 
 LINE = 160
@@ -64,7 +64,7 @@ def tell(outcome: Outcome, evidence: Mapping[str, Any] | None) -> str:
         *_verdict(outcome),
         f"again: {outcome.reproduce}",
     ]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _decisive(told: Sequence[_Line], outcome: Outcome) -> _Line | None:
@@ -101,14 +101,14 @@ class _Names:
         """Return the names in a line, and how many they are where some are left out."""
         whole = ", ".join(names)
         if len(whole) <= LINE:
-            return _visible(whole)
+            return printable(whole, inline=True)
         kept, length = list[str](), 0
         for name in names:
             length += len(name) + 2
             if length <= LINE or self._in_question(name):
                 kept += ["…"] if length > LINE and kept[-1:] != ["…"] and len(kept) else []
                 kept.append(name)
-        return f"{_visible(', '.join(kept))}, … ({len(whole)} characters)"
+        return f"{printable(', '.join(kept), inline=True)}, … ({len(whole)} characters)"
 
     def _in_question(self, name: str) -> bool:
         return name in self._asked or name in self._named
@@ -222,7 +222,7 @@ def _agent(run: Mapping[str, Any]) -> Iterator[_Line]:
     for line in lines[-STDERR_LINES:]:
         yield _Line(at, 5, f"agent    run {number} stderr {_short(line)}")
     if run["error"] is not None:
-        yield _Line(at, 6, f"agent    run {number} raised {_visible(run['error'])}", run["error"])
+        yield _Line(at, 6, f"agent    run {number} raised {printable(run['error'], inline=True)}", run["error"])
     else:
         yield _Line(at, 6, f"agent    run {number} returned {_short(run['answer'] or '')}")
 
@@ -246,9 +246,5 @@ def _ordered(value: Any) -> Any:
 
 
 def _short(text: str) -> str:
-    text = _visible(text)
+    text = printable(text, inline=True)
     return text if len(text) <= LINE else f"{text[:LINE]}… ({len(text)} characters)"
-
-
-def _visible(text: str) -> str:
-    return "".join(each if each.isprintable() else "\\x" + format(ord(each), "02x") for each in text)

@@ -9,6 +9,7 @@ from matrix.errors import AGENTS_FAULT, OUR_FAULT
 from matrix.model import CONTROL, STATEFUL, STATELESS, Cell, Severity, Transport, Verdict
 from matrix.outcome import Blame, Matrix, Outcome, Reached
 from matrix.results.baseline import Entry
+from matrix.symptom import Symptom
 
 NO_LONGER_VOID = "the control was red when this was asked, and is not any more: ask again"
 NO_LONGER_RESTS = "what this rested on was red when it was asked, and is not any more: ask again"
@@ -76,7 +77,7 @@ class Judgement:
 
     def _bears_others(self, capability: str) -> bool:
         needed = {name for names in self.needs.values() for name in names}
-        return capability in {FIRST_QUESTION, STATELESS_QUESTION, *TRANSPORT_QUESTIONS, *needed}
+        return capability in {FIRST_QUESTION, STATELESS_QUESTION, *TRANSPORT_QUESTIONS, *Symptom, *needed}
 
     def _settled(self, outcome: Outcome) -> Outcome:
         judged = self._judged(outcome)
@@ -103,14 +104,15 @@ class Judgement:
 
     def _cause(self, outcome: Outcome) -> Outcome | None:
         """Return the outcome, at the bottom of it all, that this one only repeats."""
-        for base in self._bases(outcome.cell):
+        for base in self._bases(outcome):
             settled = self._judged(base)
             if settled.verdict in _NOT_GREEN and _repeats(outcome, base):
                 return self._cause(base) or settled
         return None
 
-    def _bases(self, cell: Cell) -> Iterable[Outcome]:
+    def _bases(self, outcome: Outcome) -> Iterable[Outcome]:
         """Yield the outcomes of the same agent that a cell rests on, the deepest first."""
+        cell = outcome.cell
         mine = self._of(cell.agent)
         questions = [(f"transport.{cell.transport}", STATEFUL)]
         if cell.revision == STATELESS:
@@ -118,6 +120,8 @@ class Judgement:
         if cell.capability not in {STATELESS_QUESTION, *TRANSPORT_QUESTIONS}:
             questions.append((FIRST_QUESTION, cell.revision))
         questions += [(name, cell.revision) for name in self.needs.get(cell.capability, ())]
+        if outcome.symptom is not None and outcome.symptom != cell.capability:
+            questions.append((outcome.symptom, STATEFUL))
         for capability, revision in questions:
             for column in self._asked.get((capability, cell.transport, revision), ()):
                 if column != cell.column and column in mine:
@@ -142,7 +146,7 @@ def _repeats(outcome: Outcome, base: Outcome) -> bool:
         return True
     if outcome.verdict not in {Verdict.FAILED, Verdict.TIMED_OUT} or outcome.reached is None or base.reached is None:
         return False
-    if outcome.reason == base.reason:
+    if outcome.reason == base.reason or (outcome.symptom is not None and outcome.symptom == base.symptom):
         return True
     no_further = base.reached is not Reached.SHOWN and outcome.reached.rank <= base.reached.rank
     return no_further and base.cell.capability != FIRST_QUESTION

@@ -10,17 +10,23 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from matrix.errors import ConfigurationError, NoEvidence, NoResults
+from matrix.errors import ConfigurationError, NoEvidence, NoResults, NothingKept
 from matrix.json_access import mapping
 from matrix.outcome import Matrix, Outcome, RunHeader
+from matrix.redaction import all_printable
 from matrix.results import schema, version1
 
 FILE_NAME = "matrix.jsonl"
 EVIDENCE = "evidence"
+_BEGINNING = '{"kind": "header"'
+"""What a file begins with, as far as it was written: else it is not ours, and nothing that a run may replace."""
 
 
 def read_matrix(path: Path) -> Matrix:
-    """Read results back; the last line of a cell counts. Raises UsageError or ConfigurationError, naming the line."""
+    """Read results back; the last line of a cell counts. Raises UsageError and its kin, naming the line.
+
+    A run that was killed may have left half a line, which does not count.
+    """
     if path.is_dir():
         path = path / FILE_NAME
     documents = _read_lines(path)
@@ -75,7 +81,7 @@ def _line(path: Path, number: int, document: Mapping[str, Any]) -> Any:
 def _read_lines(path: Path) -> list[Mapping[str, Any]]:
     """Read JSON lines; a last line that was being written when the run was killed does not count."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except OSError as problem:
         raise NoResults(path, problem, FILE_NAME) from problem
     except UnicodeDecodeError as problem:
@@ -83,8 +89,13 @@ def _read_lines(path: Path) -> list[Mapping[str, Any]]:
     documents: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            documents.append(mapping(json.loads(line)))
-        except ValueError as problem:
+            document = mapping(json.loads(line))
+            # What is no character is no text for the model either; it can be there escaped, or as it is.
+            plain = "\\" not in line and line.isascii() and line.isprintable()
+            documents.append(document if plain else all_printable(document))
+        except (ValueError, RecursionError) as problem:
+            if number == len(lines) == 1 and _BEGINNING.startswith(line[: len(_BEGINNING)]):
+                raise NothingKept(path) from problem
             if number < len(lines):
                 raise ConfigurationError(path, number, f"is no line of a {FILE_NAME}: {problem}") from problem
     return documents

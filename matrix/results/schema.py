@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from matrix.model import Cell, Severity, Verdict
 from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
+from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
+from matrix.symptom import Symptom
 
 SCHEMA_VERSION = 2
 
@@ -74,7 +76,7 @@ class HeaderLine(_Line):
     def of(cls, header: RunHeader) -> HeaderLine:
         """Return a header as its line."""
         said = TypeAdapter(RunHeader).dump_python(header, mode="json")
-        return cls.model_validate({"kind": "header", "schema": SCHEMA_VERSION, **said})
+        return cls.model_validate({"kind": "header", "schema": SCHEMA_VERSION, **all_printable(said)})
 
     def header(self) -> RunHeader:
         """Return the header that the line says."""
@@ -129,6 +131,7 @@ class OutcomeLine(_Line):
     negotiated: str | None = Field(None, description="the revision that was spoken, where one was agreed on")
     reached: Reached | None = Field(None, description="how far the agent got with its servers")
     rests_on: str | None = Field(None, description="the cell whose cause this one only repeats")
+    symptom: Symptom | None = Field(None, description="the capability that asks about what is wrong here, too")
 
     @field_validator("cell")
     @classmethod
@@ -156,13 +159,14 @@ class OutcomeLine(_Line):
                 "duration": outcome.duration,
                 "evidence": outcome.evidence,
                 "expected": outcome.expected,
-                "reproduce": as_text(outcome.command) or outcome.reproduce,
+                "reproduce": printable(as_text(outcome.command)) or outcome.reproduce,
                 "run": outcome.run,
                 "rule": outcome.rule,
                 "advice": outcome.advice,
                 "negotiated": outcome.negotiated,
                 "reached": outcome.reached,
                 "rests_on": outcome.rests_on,
+                "symptom": outcome.symptom,
             }
         )
 
@@ -184,6 +188,7 @@ class OutcomeLine(_Line):
             negotiated=self.negotiated,
             reached=self.reached,
             rests_on=self.rests_on,
+            symptom=self.symptom,
         )
 
 

@@ -24,7 +24,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def matrix(capsys: pytest.CaptureFixture[str]) -> Iterator[Matrix]:
     """Return a function that runs the command line: exit code, standard output, standard error."""
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(*arguments: str) -> Said:
         with pytest.raises(SystemExit) as ended:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from matrix.results.reading import read_matrix
 from tests.cli.said import CELL, Matrix, refused, results
 from tests.samples import outcome
 
@@ -45,6 +46,19 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(project: Path, argument
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", ["report out", "--help", "explain invoke.round-trip", "merge out --output all"])
+def test_output_that_cannot_be_written_is_told_in_one_sentence(project: Path, arguments: str) -> None:
+    results(project / "out", outcome(CELL))
+    command = [sys.executable, "-m", "matrix", *arguments.split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        silent = subprocess.run(command, stdout=full, stderr=full, check=False)
+    said = "matrix: cannot write to standard output: No space left on device; make room there\n"
+    assert (done.returncode, done.stderr, silent.returncode) == (4, said, 4)
+    assert "merge" not in arguments or read_matrix(project / "all").complete
 
 
 LEAVING = """

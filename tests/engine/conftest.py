@@ -45,7 +45,7 @@ def put(lab):
             attached or (lambda *_: [ServerSpec(name, StubServer(load_stub(name))) for name in servers]),
             lambda *_: (),
         )
-        outcome, evidence = await execute(cell, capability, setting, next(numbers))
+        [(outcome, evidence)] = await execute([(cell, capability)], setting, next(numbers))
         assert (outcome.cell, outcome.attempts) == (cell, (outcome.verdict,))
         assert evidence["cell"] == cell.id
         assert not {"verdict", "reason", "reproduce"} & evidence.keys(), "only the outcome tells these"

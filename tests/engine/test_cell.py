@@ -11,7 +11,7 @@ from matrix.adapters.callable import CallableInstance
 from matrix.adapters.control import control
 from matrix.capabilities.verbs import Unsupported, expect
 from matrix.engine import tasks
-from matrix.engine.cell import Execution
+from matrix.engine.question import Question
 from matrix.errors import ServerFault
 from matrix.lab.script import call
 from matrix.lab.servers.spec import ServerSpec, Stub, StubServer
@@ -137,9 +137,7 @@ async def test_a_timeout_says_which_call_was_pending(put):
     async def check(cell):
         run = asyncio.ensure_future(cell.attempt(call("silent")))
         assert await cell.trace.until(lambda: bool(cell.trace.calls("silent")), HANG)
-        execution = Execution(cell._cell, None, cell._setting, "pending")
-        execution.trace = cell.trace
-        said.append(execution._what_was_pending())
+        said.append(Question(cell._cell, None, cell._setting, cell.trace).what_was_pending())
         run.cancel()
         await asyncio.wait({run})
 

@@ -85,7 +85,7 @@ def left_of(workers: list[WorkerProcess]) -> list[str]:
     """Return the command lines of what the workers have left running, themselves included."""
     assert workers
     marks = {f"{entry.MARK}={worker.mark}".encode() for worker in workers}
-    pids = {str(worker.process.pid) for worker in workers if worker.process.is_alive()}
+    pids = {str(worker.pid) for worker in workers if worker.exit_code() is None}
     left: list[str] = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -28,9 +28,9 @@ class Waited(Trace):
         super().__post_init__()
         self.limits = []
 
-    async def until(self, seen, seconds):
+    async def seen(self, seen, seconds):
         self.limits.append(seconds)
-        return await super().until(seen, seconds)
+        return await super().seen(seen, seconds)
 
 
 async def test_work_that_ends_is_never_overdue_though_no_witness_saw_a_thing():

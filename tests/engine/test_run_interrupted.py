@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -58,6 +60,21 @@ def test_an_interrupted_run_keeps_what_is_done_leaves_no_process_and_can_be_resu
     assert "Interrupted" not in (stuck / "out" / "matrix.md").read_text()
 
 
+def test_whoever_presses_ctrl_c_again_and_again_still_gets_the_summary(stuck: Path) -> None:
+    running = Running(stuck, "--jobs", "2")
+    running.wait_for(f"[1/2] passed control::{CELL}")
+    for _ in range(20):
+        running.interrupt()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.05)
+            break
+    code, out, err = running.end()
+    assert (code, err) == (130, "")
+    assert "1 cells: 1 passed (interrupted; 1 not asked)" in out
+    assert "**Interrupted: 1 cells were not asked.**" in (stuck / "out" / "matrix.md").read_text()
+    assert running.left() == []
+
+
 def test_a_run_that_is_terminated_ends_as_one_that_is_interrupted(stuck: Path) -> None:
     running = Running(stuck, "--jobs", "2")
     running.wait_for("[1/2] passed control::")
@@ -91,7 +108,7 @@ IMPORT_LINE = "import time:"
     [
         "click.types",  # our command line is being imported
         "matrix.registry.environments",  # `run` imports what it needs
-        "multiprocessing.forkserver",  # the fork server is about to be started
+        "matrix.engine.fork_server",  # the fork server is about to be started
         "matrix.capabilities.verbs",  # we discover
         "pydantic_ai.messages",  # the fork server preloads
         "matrix.lab.lab",  # the fork server is nearly ready

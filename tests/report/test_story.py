@@ -142,7 +142,7 @@ def test_several_cells_are_listed_failures_first() -> None:
 
 def test_an_agent_that_raised_is_told() -> None:
     text = changed(agent=[{"at": 1.0, "run": 2, "error": "ValueError: no\nluck", "answer": None}])
-    assert "   1.000  agent    run 2 raised ValueError: no\\x0aluck\n" in text
+    assert "   1.000  agent    run 2 raised ValueError: no\\nluck\n" in text
 
 
 def test_an_agent_that_said_nothing_is_told() -> None:

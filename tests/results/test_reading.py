@@ -87,12 +87,32 @@ def test_results_of_another_schema_are_refused(tmp_path: Path, schema: object) -
         read_matrix(path)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "hello", "[1]\n[2]\n", '{"kind": "outcome"}\n', "{}\n{}\n", "3"])
+@pytest.mark.parametrize("text", ["hello", "[1]\n[2]\n", '{"kind": "outcome"}\n', "{}\n{}\n", "3"])
 def test_what_is_no_results_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=r"notes\.txt: line 1: "):
         read_matrix(path)
+
+
+def test_wherever_a_run_was_killed_all_whole_lines_are_read_and_without_a_header_nothing_was_kept(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, PASSED, FAILED)
+    path = tmp_path / "matrix.jsonl"
+    whole = path.read_bytes()
+    ends = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        lines_kept = sum(cut >= end for end in ends)
+        if lines_kept == 0:
+            with pytest.raises(
+                UsageError, match=r"nothing was kept in .*matrix\.jsonl, .*: run again without --resume"
+            ):
+                read_matrix(path)
+        else:
+            matrix = read_matrix(path)
+            assert (len(matrix.outcomes), matrix.complete) == (min(lines_kept - 1, 2), lines_kept == 4), cut
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:

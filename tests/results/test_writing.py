@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from matrix.errors import UsageError
+from matrix.errors import FolderInUse, UsageError, WritingFailed
 from matrix.model import Verdict
 from matrix.outcome import Blame, Matrix
 from matrix.results.reading import read_evidence, read_matrix
@@ -229,23 +230,78 @@ def test_while_a_run_writes_into_a_folder_another_one_is_refused(tmp_path: Path)
         pass
 
 
-def test_a_disk_that_is_full_by_now_is_told_in_one_sentence(tmp_path: Path) -> None:
-    with ResultsWriter(tmp_path, HEADER) as results, full_disk(), pytest.raises(UsageError, match="cannot write to"):
-        results.keep(PASSED.cell, {"notes": ["x" * 10_000]})
-    with (
-        ResultsWriter(tmp_path, HEADER) as results,
-        full_disk(),
-        pytest.raises(UsageError, match=r"cannot write to .*; name another folder"),
-    ):
-        results.write(replace(FAILED, reason="x" * 10_000))
+LONG = "x" * 10_000
+NO_ROOM = r"^cannot write to .*: File too large; mend that, and go on with --resume: what is there is kept$"
+
+
+def test_on_a_disk_that_is_full_by_now_what_is_done_is_kept_in_whole_lines(tmp_path: Path) -> None:
+    with ResultsWriter(tmp_path, HEADER) as results:
+        whole = kept_with_evidence(results, PASSED)
+        before = (tmp_path / "matrix.jsonl").read_text()
+        for write in (
+            lambda: results.keep(FAILED.cell, {"notes": [LONG]}),
+            lambda: results.keep(PASSED.cell, {"notes": [LONG]}),
+            lambda: results.write(replace(FAILED, reason=LONG)),
+            lambda: write_complete(tmp_path, Matrix(HEADER, (PASSED, replace(FAILED, reason=LONG)))),
+            lambda: write_page(tmp_path, LONG),
+        ):
+            with full_disk(), pytest.raises(WritingFailed, match=NO_ROOM) as failed:
+                write()
+            assert failed.value.exit_code == 4
+    assert (tmp_path / "matrix.jsonl").read_text() == before
+    assert read_evidence(tmp_path, whole) == EVIDENCE
+    assert sorted(each.name for each in tmp_path.rglob("*") if each.is_file()) == [
+        ".lock",
+        Path(str(whole.evidence)).name,
+        "matrix.jsonl",
+    ]
+
+
+def test_on_a_disk_that_is_full_from_the_start_no_other_folder_is_asked_for(tmp_path: Path) -> None:
+    with full_disk(0), pytest.raises(WritingFailed, match=NO_ROOM):
+        ResultsWriter(tmp_path, HEADER).__enter__()
+
+
+@pytest.mark.parametrize("gone", ["", "evidence", "matrix.jsonl"])
+def test_a_folder_that_goes_away_meanwhile_is_made_again_with_all_outcomes(tmp_path: Path, gone: str) -> None:
+    folder = tmp_path / "out"
+    with alone_in(folder), ResultsWriter(folder, HEADER, (KNOWN,)) as results:
+        kept_with_evidence(results, PASSED)
+        missing = folder / gone
+        missing.unlink() if missing.is_file() else shutil.rmtree(missing)
+        last = kept_with_evidence(results, FAILED)
+        with pytest.raises(FolderInUse):
+            alone_in(folder).__enter__()
+        assert [each.cell for each in read_matrix(folder).outcomes] == [KNOWN.cell, PASSED.cell, FAILED.cell]
+    assert read_evidence(folder, last) == EVIDENCE
+
+
+def test_a_folder_that_another_run_has_begun_in_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with alone_in(folder), ResultsWriter(folder, HEADER) as results:
+        shutil.rmtree(folder)
+        with alone_in(folder), ResultsWriter(folder, HEADER) as others:
+            others.write(KNOWN)
+            with pytest.raises(FolderInUse):
+                results.write(PASSED)
+            assert [each.cell for each in read_matrix(folder).outcomes] == [KNOWN.cell]
+
+
+def test_a_folder_that_cannot_be_made_again_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "there" / "out"
+    with ResultsWriter(folder, HEADER) as results:
+        shutil.rmtree(tmp_path / "there")
+        (tmp_path / "there").write_text("a file in its place")
+        with pytest.raises(WritingFailed, match=r"cannot write to .*there/out: "):
+            results.write(PASSED)
 
 
 @contextmanager
-def full_disk() -> Generator[None]:
-    """Let no file of this process grow beyond 5 KB."""
+def full_disk(room: int = 5_000) -> Generator[None]:
+    """Let no file of this process grow beyond so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     heeded = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         yield
     finally:

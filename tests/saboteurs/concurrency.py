@@ -208,14 +208,14 @@ class MatchesByArrival(Honest):
 SABOTEURS: Mapping[str, Saboteur] = {
     "concurrency.parallel-calls": Saboteur(
         MakesOneCallAtATime,
-        "did not both come back",
+        "only when the first one had been answered",
         related=frozenset(
             {
                 "concurrency.parallel-servers",  # two calls of one turn as well
             }
         ),
     ),
-    "concurrency.parallel-servers": Saboteur(AsksOneServerAtATime, "did not come back"),
+    "concurrency.parallel-servers": Saboteur(AsksOneServerAtATime, "only when the first one had answered"),
     "concurrency.many-runs": Saboteur(HasTenConnections, "all connections to the server are taken"),
     "concurrency.shared-server": Saboteur(
         EntersAServerOnce,

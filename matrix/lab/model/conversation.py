@@ -146,7 +146,8 @@ class Conversation:
         if turn.reached is not None:
             turn.reached.open()
         if turn.gate is not None:
-            await turn.gate.wait()
+            with self.trace.owing():
+                await turn.gate.wait()
         if turn.fault is not None:
             return _faulty(protocol, turn.fault)
         reply = Reply(text=turn.text, calls=calls)

@@ -1,9 +1,10 @@
 """The stdio bridge: a stdio server's process, as the agent sees it; standard library only, so it starts at once.
 
-    python -I -S -E bridge.py SOCKET KEY [-- COMMAND…]
+    python -I -S -E bridge.py SOCKET KEY [[--prefork SOCKET] -- COMMAND…]
 
 Without a command it hands every line on to the lab, where the stub lives, and prints what the lab sends.
-With a command it starts that server as its own child and reports every line to the lab as it goes by. Where it is
+With a command it starts that server as its own child and reports every line to the lab as it goes by; where there is a
+process that has imported the server's program already (prefork.py), that forks it. Where it is
 the lab that says what to start, every line goes to the lab first, and what becomes of it is the lab's business.
 Each line between bridge and lab has a letter in front, which says what it is.
 """
@@ -43,14 +44,18 @@ CLOSE_STDIN = b"q"
 def main() -> None:
     """Connect, say hello, and hand lines on until one side ends."""
     path, key = sys.argv[1], sys.argv[2]
-    command = sys.argv[4:]
+    options, command = sys.argv[3:], []
+    if "--" in options:
+        at = options.index("--")
+        options, command = options[:at], options[at + 1 :]
+    prefork = options[1] if options[:1] == ["--prefork"] else None
     link = socket.socket(socket.AF_UNIX)
     link.connect(path)
     lab = Link(link)
     hello = {"key": key, "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}  # noqa: PTH109
     lab.send(HELLO, json.dumps(hello).encode() + b"\n")
     if command:
-        os._exit(run_server(lab, command))
+        os._exit(run_server(lab, command, prefork))
     else:
         serve_from_lab(lab)
 
@@ -108,7 +113,7 @@ def serve_from_lab(lab: Link) -> None:
 def begin(lab: Link, start: "dict[str, Any]") -> "Child | None":
     """Start the server that the lab wants, and hand what it writes to the lab."""
     try:
-        child = Child(lab, start["argv"], start["env"], start["cwd"])
+        child = Child(lab, start["argv"], env=start["env"], cwd=start["cwd"])
     except OSError as problem:
         cannot_start(lab, start["argv"][0], problem)
         return None
@@ -125,10 +130,10 @@ def cannot_start(lab: Link, program: str, problem: OSError) -> bytes:
     return words
 
 
-def run_server(lab: Link, command: "list[str]") -> int:
+def run_server(lab: Link, command: "list[str]", prefork: "str | None") -> int:
     """Run a real server; returns its exit code, or what a shell's would be where it cannot be started."""
     try:
-        child = Child(lab, command)
+        child = Child(lab, command, prefork=prefork)
     except OSError as problem:
         sys.stderr.buffer.write(cannot_start(lab, command[0], problem))
         sys.stderr.buffer.flush()
@@ -136,17 +141,67 @@ def run_server(lab: Link, command: "list[str]") -> int:
     return child.run()
 
 
+class Forked:
+    """A server that another process forks for us: as much of `subprocess.Popen` as a child needs.
+
+    Raises OSError or ValueError where that process is not there, or does not fork.
+    """
+
+    def __init__(self, path: str, command: "list[str]") -> None:
+        self.ended = threading.Event()
+        self.code = 0
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(path)
+        request = {"argv": command, "env": dict(os.environ), "cwd": os.getcwd()}  # noqa: PTH109
+        data = json.dumps(request).encode() + b"\n"
+        (theirs_in, ours_in), (ours_out, theirs_out), (ours_err, theirs_err) = os.pipe(), os.pipe(), os.pipe()
+        sent = socket.send_fds(link, [data], [theirs_in, theirs_out, theirs_err])
+        link.sendall(data[sent:])
+        for each in (theirs_in, theirs_out, theirs_err):
+            os.close(each)
+        self.stdin = os.fdopen(ours_in, "wb")
+        self.stdout, self.stderr = os.fdopen(ours_out, "rb"), os.fdopen(ours_err, "rb")
+        self.told = link.makefile("rb")
+        self.pid = int(self.told.readline())
+        threading.Thread(target=self.learn, daemon=True).start()
+
+    def learn(self) -> None:
+        """Read the exit code; where the other process has gone away, the server has with it."""
+        self.code = int(self.told.readline() or b"-9")
+        self.ended.set()
+
+    def wait(self, timeout: "float | None" = None) -> int:
+        """Return the exit code. Raises TimeoutError."""
+        if not self.ended.wait(timeout):
+            raise TimeoutError
+        return self.code
+
+    def kill(self, number: int = 9) -> None:
+        """Send a signal, unless the process has ended."""
+        if not self.ended.is_set():
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self.kill(15)
+
+
 class Child:
     """A real server as our child: every line is reported as it goes by; it never outlives us, or the lab."""
 
-    def __init__(
-        self, lab: Link, command: "list[str]", env: "dict[str, str] | None" = None, cwd: "str | None" = None
-    ) -> None:
-        import subprocess  # noqa: PLC0415  (a third of our start-up, and stubs do without)
-
+    def __init__(self, lab: Link, command: "list[str]", prefork: "str | None" = None, **where: "Any") -> None:
         self.lab = lab
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, env=env, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603
+        self.process: Any = None
+        if prefork is not None:
+            try:
+                self.process = Forked(prefork, command)
+            except (OSError, ValueError):
+                self.process = None  # that process is not ready, or has gone: we start the server ourselves
+        if self.process is None:
+            import subprocess  # noqa: PLC0415  (a third of our start-up, and stubs do without)
+
+            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+            self.process = subprocess.Popen(command, **pipes, **where)  # noqa: S603
 
     def end_with_us(self) -> None:
         """See to it that the server ends when we are told to."""
@@ -237,7 +292,7 @@ class Child:
             pass
         try:
             self.process.wait(5)
-        except Exception:  # noqa: BLE001  (subprocess.TimeoutExpired, whose module we would have to import)
+        except Exception:  # noqa: BLE001  (TimeoutError, or subprocess.TimeoutExpired, which we would have to import)
             self.process.terminate()
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from matrix.lab.servers.http_servers import HttpServers
+from matrix.lab.servers.preforking import preforking
 from matrix.lab.servers.prepare import filled, prepare_stdio, unavailable
 from matrix.lab.servers.real import PinnedServer, load_real_servers
 from matrix.model import ANY_REVISION, Cell, Probe, Server, ServerKind, Transport
 from matrix.outcome import RunHeader
+from matrix.placeholders import fill
 from matrix.registry import environments
 from matrix.registry.environments import EnvironmentSpec, EnvironmentUnavailable
-from matrix.sources import HttpServer, StdioServer
+from matrix.sources import HttpServer, ServerSource, StdioServer
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class PinnedServers:
     """The servers of a file such as `real.toml`; none without a file. A `ServerSource`, and a `WorkerServers`."""
 
     file: Path | None = None
+    preforked: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """The sockets of processes that fork servers of these names (prefork.py)."""
 
     @property
     def assigned(self) -> None:
@@ -69,10 +74,22 @@ class PinnedServers:
         pins = {name: (*each.environment.pypi, *each.environment.npm) for name, each in sorted(self.pinned.items())}
         return replace(header, servers=pins)
 
+    @contextmanager
+    def serving(self, names: Collection[str], folder: Path) -> Generator[ServerSource]:
+        """Have the Python programs among these servers imported once for the whole run."""
+        programs = {name: Path(script) for name in sorted(names) if (script := self._script(name)) is not None}
+        with preforking(programs, folder) as preforked:
+            yield replace(self, preforked=preforked)
+
+    def _script(self, name: str) -> str | None:
+        server = self.pinned[name]
+        if server.stdio is None:
+            return None
+        return str(fill(server.stdio[0], {"bin": str(environments.bin_path(server.environment))}))
+
     def for_worker(self, names: Collection[str]) -> PinnedServers:
         """Return the same: a worker reads the file when a cell asks for one of them."""
-        del names
-        return PinnedServers(self.file)
+        return PinnedServers(self.file, {name: each for name, each in self.preforked.items() if name in names})
 
     def open(self) -> OpenPinnedServers:
         """Return the servers as a worker attaches them."""
@@ -98,7 +115,7 @@ class OpenPinnedServers:
         server = self._source.pinned[cell.server]
         if cell.transport == Transport.HTTP:
             return HttpServer(self._http.url(server))
-        return prepare_stdio(server, root)
+        return replace(prepare_stdio(server, root), prefork=self._source.preforked.get(server.name))
 
     def probes(self, cell: Cell, token: str, root: Path, site: str) -> Sequence[Probe]:
         """Return the calls with known answers that the file has."""

@@ -34,7 +34,11 @@ _LOG = logging.getLogger(__name__)
 def bridge_argv(socket: Path, attachment: AnyAttachment) -> list[str]:
     """Return the command line that an agent starts as its stdio server."""
     argv = [sys.executable, "-I", "-S", "-E", str(Path(bridge.__file__)), str(socket), attachment.key]
-    return [*argv, "--", *attachment.start.argv] if isinstance(attachment, WatchedServer) else argv
+    if not isinstance(attachment, WatchedServer):
+        return argv
+    start = attachment.start
+    prefork = [] if start.prefork is None else ["--prefork", str(start.prefork)]
+    return [*argv, *prefork, "--", *start.argv]
 
 
 class StdioEnd:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
+import sys
+import textwrap
 from pathlib import Path
 
+from matrix.lab.servers.preforking import preforking
 from matrix.lab.servers.spec import ServerSpec
 from matrix.lab.trace import Trace
 from matrix.model import STATEFUL, Transport
@@ -38,10 +42,10 @@ while True:
 
 
 @contextlib.asynccontextmanager
-async def child(lab, folder, *argv, key="c0"):
+async def child(lab, folder, *argv, key="c0", prefork=None):
     """Attach a real stdio server of this command line."""
     trace = Trace()
-    server = StdioServer(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder))
+    server = StdioServer(tuple(argv or python(SERVER)), {"KEPT": "yes"}, Path(folder), prefork=prefork)
     entries = await lab.call(lab.open(key, trace, [ServerSpec("child", server)], Transport.STDIO, STATEFUL))
     try:
         yield Attached(lab, trace, entries)
@@ -69,6 +73,28 @@ async def ends(pid):
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return not alive(pid)
+
+
+@contextlib.asynccontextmanager
+async def forked(lab, folder, *argv):
+    """Attach the same server, forked by a process that has imported its program."""
+    program = Path(folder) / "program.py"
+    source = argv[-1] if argv else SERVER
+    program.write_text(f"#!{sys.executable}\nif __name__ == '__main__':\n{textwrap.indent(source, '    ')}")
+    with preforking({"child": program}, Path(folder)) as preforked:
+        await listening(preforked["child"])
+        async with child(lab, folder, sys.executable, str(program), prefork=preforked["child"]) as attached:
+            yield attached
+
+
+async def listening(path):
+    """Wait until somebody listens on a socket."""
+    async with asyncio.timeout(HANG):
+        while True:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as trying:
+                trying.connect(str(path))
+                return
+            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -12,12 +12,12 @@ import pytest
 
 from matrix.lab.servers import bridge
 from tests.lab.bench import alive, attached, bridging, python, started, tools_call
-from tests.lab.servers.children import DEAF, LINE, SERVER, child, child_pid, ends, private
+from tests.lab.servers.children import DEAF, LINE, SERVER, child, child_pid, ends, forked, private
 
 pytestmark = pytest.mark.anyio
 
-both_ways = pytest.mark.parametrize("attach", [child, private])
-"""A server that the bridge starts by itself, and one that it starts on the lab's word."""
+every_way = pytest.mark.parametrize("attach", [child, forked, private])
+"""A server that the bridge starts by itself, one that is forked for it, and one that it starts on the lab's word."""
 
 BRIDGE = [sys.executable, "-I", "-S", "-E", bridge.__file__]
 
@@ -115,7 +115,7 @@ async def test_a_bridge_exits_with_the_code_that_the_lab_says(tmp_path, code):
         writer.close()
 
 
-@both_ways
+@every_way
 async def test_a_child_is_served_and_every_line_of_it_recorded(lab, tmp_path, attach):
     async with attach(lab, tmp_path) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
@@ -147,7 +147,7 @@ async def test_a_child_passes_lines_of_two_megabytes(lab, tmp_path):
     assert [each.direction for each in cell.trace.frames] == ["in", "out"]
 
 
-@both_ways
+@every_way
 @pytest.mark.parametrize(
     ("message", "code", "recorded"),
     [
@@ -182,7 +182,7 @@ async def test_a_child_does_not_survive_a_bridge_that_is_killed(lab, tmp_path):
         assert await cell.ended()
 
 
-@both_ways
+@every_way
 async def test_closing_a_cell_ends_the_children_that_an_agent_left_behind(lab, tmp_path, attach):
     async with attach(lab, tmp_path, *python(DEAF)) as cell, bridging(cell.entries["child"]) as line:
         pid = await child_pid(line)
