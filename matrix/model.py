@@ -110,11 +110,7 @@ class HarnessKind(StrEnum):
 
 @dataclass(frozen=True)
 class Harness:
-    """How the process is started that imports an agent once and takes many tasks (docs/harness.md).
-
-    `argv` is the interpreter, or, where the row brings a harness, the whole command. `{bin}` in it is the folder of
-    executables of `environment`, which is installed on first use, for the row alone.
-    """
+    """The process that imports an agent once and takes many tasks: `argv` is its interpreter, or all of its command."""
 
     kind: HarnessKind
     argv: tuple[str, ...]
@@ -163,8 +159,7 @@ class Agent:
     @property
     def environment(self) -> EnvironmentSpec | None:
         """What is installed for it, into an environment of its own."""
-        apart = self.command or self.harness
-        return None if apart is None else apart.environment
+        return next((each.environment for each in (self.command, self.harness) if each is not None), None)
 
     @property
     def packages(self) -> tuple[str, ...]:

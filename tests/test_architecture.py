@@ -180,6 +180,7 @@ def test_only_what_discovers_the_harness_and_the_preload_import_by_name() -> Non
         "matrix/adapters/harness/start.py",
         "matrix/capabilities/registry.py",
         "matrix/engine/preload.py",
+        "matrix/lab/servers/prefork.py",
         "matrix/registry/importing.py",
         "matrix/registry/loading.py",
     }
