@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
-
-from matrix.cli.interrupts import leaving_at_once
+from matrix.interrupts import LeavingAtOnce
 
 INTERRUPTED = 130
 
@@ -14,7 +10,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a traceback, also while it is still being imported."""
     try:
-        with leaving_at_once():
+        with LeavingAtOnce():
             from matrix.cli.main import main as run  # noqa: PLC0415
 
         run()
@@ -32,6 +28,10 @@ def _end_interrupted() -> None:
     Python itself would end by SIGINT where Ctrl-C came within an `exec`, such as that of a dataclass, although it has
     been handled since: it remembers that it was raised there (`unhandled_keyboard_interrupt` of CPython).
     """
+    import atexit  # noqa: PLC0415
+    import os  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
     # What ends the fork server, and removes temporary folders.
     atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     for stream in (sys.stdout, sys.stderr):

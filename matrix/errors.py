@@ -209,6 +209,13 @@ class IncompleteRun(UsageError):
         super().__init__(f"{path} is of a run that did not end; {mend}")
 
 
+class CannotMerge(UsageError):
+    """A file that cannot be joined with the others: what it is, and how to mend that."""
+
+    def __init__(self, path: Path | str, what: str, mend: str) -> None:
+        super().__init__(f"{path} {what}; {mend}")
+
+
 class ShardsDisagree(UsageError):
     """Two files say different things of one cell."""
 

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from matrix.environment_spec import EnvironmentSpec
+from matrix.harness_spec import Harness
 from matrix.origin import Registration
 from matrix.own_servers import OwnServers
 from matrix.rule import Rule
@@ -74,6 +75,9 @@ class Severity(StrEnum):
     OPTIONAL = "optional"
 
 
+_CELL = re.compile(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]")
+
+
 @dataclass(frozen=True)
 class Probe:
     """A call of a tool whose answer is known: the result's text has to contain `contains`.
@@ -100,23 +104,6 @@ class Command:
     environment: EnvironmentSpec | None = None
 
 
-class HarnessKind(StrEnum):
-    """Whose harness it is: ours for Python or Node, or one that the row brings."""
-
-    PYTHON = "python"
-    NODE = "node"
-    OWN = "own"
-
-
-@dataclass(frozen=True)
-class Harness:
-    """The process that imports an agent once and takes many tasks: `argv` is its interpreter, or all of its command."""
-
-    kind: HarnessKind
-    argv: tuple[str, ...]
-    environment: EnvironmentSpec | None = None
-
-
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a registration, and how to mend it."""
@@ -134,7 +121,7 @@ class Agent:
     """A registered row: a name, how to start it, what it declares.
 
     `target` is an import string `package.module:attribute` (a pydantic-ai agent, a factory of one, or a callable
-    that takes a task), `command` the alternative. Where there is a `harness`, the target is loaded by that.
+    that takes a task), loaded by the `harness` where there is one; `command` is the alternative.
     """
 
     name: str
@@ -290,7 +277,7 @@ class Cell:
     @classmethod
     def parse(cls, text: str) -> Cell:
         """Read an id back. Raises ValueError when the text is no cell id."""
-        found = re.fullmatch(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]", text)
+        found = _CELL.fullmatch(text)
         if found is None:
             raise ValueError(
                 f"{text!r} is no cell id; one looks like agent::invoke.round-trip::server[http,2025-11-25]"

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from matrix.model import CONTROL, Cell, Severity, Verdict
 from matrix.redaction import all_printable, printable
+from matrix.shard import Shard
 from matrix.symptom import Symptom
 
 FIRST_RUN = "r1"
@@ -68,6 +69,16 @@ _BLAMED = {
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What a cell came to by itself, where it counts for something else: its control is red, or it rests on another."""
+
+    verdict: Verdict
+    reason: str
+    blamed_on: Blame | None
+    rule: str | None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a cell came to: verdict, reason in one sentence, evidence, duration in seconds.
 
@@ -76,7 +87,8 @@ class Outcome:
     for this verdict. `command` are the words that put this one question again, `run` the run that it comes from.
     `rule` is the address of what was broken, `advice` what the specification recommends and the agent did not do.
     `negotiated` is the revision that was spoken, where one was; `reached` how far the agent got with its servers;
-    `rests_on` the cell whose cause this one only repeats; `symptom` is what is wrong alike in other cells.
+    `rests_on` the cell whose cause this one only repeats; `finding` what it came to by itself, where that is not what
+    it counts for. `symptom` is what is wrong alike in other cells.
 
     Its texts are printable, whatever agents and servers have said: `reason` in one line.
     """
@@ -97,18 +109,16 @@ class Outcome:
     reached: Reached | None = None
     rests_on: str | None = None
     symptom: Symptom | None = None
+    finding: Finding | None = None
 
     def __post_init__(self) -> None:
         if self.blamed_on is None:
             object.__setattr__(self, "blamed_on", _BLAMED.get(self.verdict))
-        texts = {
-            "reason": printable(_BREAK.sub(" ", self.reason)),
-            "rule": self.rule and printable(self.rule),
-            "advice": all_printable(self.advice),
-            "expected": self.expected and printable(self.expected),
-        }
-        for name, text in texts.items():
-            object.__setattr__(self, name, text)
+        if not self.reason.isprintable():
+            object.__setattr__(self, "reason", printable(_BREAK.sub(" ", self.reason)))
+        for name in ("rule", "expected", "advice"):
+            if text := getattr(self, name):
+                object.__setattr__(self, name, all_printable(text))
 
     @classmethod
     def of_one_attempt(cls, cell: Cell, verdict: Verdict, reason: str = "") -> Outcome:
@@ -125,9 +135,19 @@ class Outcome:
         """Whether something is wrong, whoever is to blame."""
         return self.verdict.is_agents_fault or self.verdict is Verdict.ERRORED
 
-    def errored(self, reason: str, blamed_on: Blame) -> Outcome:
-        """Return the same cell as nothing that can be held against the agent."""
-        return replace(self, verdict=Verdict.ERRORED, reason=reason, blamed_on=blamed_on)
+    @property
+    def by_itself(self) -> Outcome:
+        """The outcome as it was before any other cell's was known."""
+        found = self.finding
+        if found is None:
+            return self
+        own = replace(self, verdict=found.verdict, reason=found.reason, blamed_on=found.blamed_on, rule=found.rule)
+        return replace(own, rests_on=None, expected=None, finding=None)
+
+    def counting_for(self, verdict: Verdict, reason: str, blamed_on: Blame | None, **more: str | None) -> Outcome:
+        """Return the outcome as what it counts for because of another one; it keeps what it came to by itself."""
+        found = self.finding or Finding(self.verdict, self.reason, self.blamed_on, self.rule)
+        return replace(self, verdict=verdict, reason=reason, blamed_on=blamed_on, finding=found, **more)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -137,6 +157,8 @@ class CapabilityHeader:
     severity: Severity
     title: str = ""
     needs: tuple[str, ...] = ()
+    seconds: float | None = None
+    """How long a cell of it took in the last whole run, on average."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +187,8 @@ class RunHeader:
     `pins` are the packages that rows with an environment of their own ask for, `unpinned` those among them that name
     no exact version, `servers` the packages of the real servers. `run` is the id of this run among those whose
     outcomes are in one folder, `earlier` describes the others; `resumed` are those among them that it went on with:
-    what they had finished it did not ask again. `planned` is how many outcomes a complete run has. `live` says whether
-    agents had their real models, `repeat` how often each cell was asked.
+    what they had finished it did not ask again. `shard` says which part of a whole run it was, `planned` how many
+    outcomes a complete run has, `live` whether agents had their real models, `repeat` how often each cell was asked.
     """
 
     created: str = ""
@@ -184,6 +206,7 @@ class RunHeader:
     run: str = FIRST_RUN
     earlier: Mapping[str, EarlierRun] = field(default_factory=dict[str, EarlierRun])
     resumed: tuple[str, ...] = ()
+    shard: Shard | None = None
     live: bool = False
     repeat: int = 1
 

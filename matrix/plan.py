@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -19,6 +21,7 @@ from matrix.model import (
     Verdict,
 )
 from matrix.planned import Plan, Planned
+from matrix.shard import Shard
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def make_plan(
     machine: Machine | None = None,
     *,
     shard: tuple[int, int] = (1, 1),
+    seconds: Mapping[str, float] | None = None,
     assigned: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
     """Return the ordered cells of a run.
@@ -73,7 +77,8 @@ def make_plan(
     The control's cells of the same columns are always among them: without it a red cell could be our own fault.
     `assigned` are the servers of each agent, where not everyone is asked about every server; of the capabilities only
     those for real servers are asked then.
-    `shard` (i of n, from 1) takes every n-th column, so that each shard has the control of its columns.
+    `shard` (i of n, from 1) takes columns, so that each shard has the control of its own; they are divided by the
+    `seconds` that a cell of each capability has taken before.
     Raises UsageError, with the nearest names, for a filter that matches nothing, and for filters that leave nothing.
     """
     filters = filters or Filters()
@@ -81,7 +86,13 @@ def make_plan(
         capabilities = [each for each in capabilities if each.real]
     every = candidates(agents, capabilities, servers, assigned)
     _check(filters, agents, capabilities, servers, every, stored=assigned is not None)
-    cells = sharded(selected(every, filters), shard)
+    cells = selected(every, filters)
+    part = None
+    if shard != (1, 1):
+        dealt = shares(cells, shard[1], _weights(capabilities, seconds or {}))
+        plan = fingerprint(cells, dealt)
+        cells = [cell for cell in cells if dealt[cell.column] == shard[0]]
+        part = Shard(*shard, plan, len(cells))
     rows, columns = {cell.agent for cell in cells}, {cell.capability for cell in cells}
     decide = _Decision(agents, capabilities, servers, machine or Machine())
     return Plan(
@@ -89,6 +100,7 @@ def make_plan(
         tuple(agent for agent in agents if agent.name in rows),
         tuple(capability for capability in capabilities if capability.id in columns),
         tuple(servers),
+        part,
     )
 
 
@@ -121,11 +133,35 @@ def selected(cells: Sequence[Cell], filters: Filters) -> list[Cell]:
     return [cell for cell in cells if cell in asked or (cell.agent == CONTROL and cell.column in columns)]
 
 
-def sharded(cells: Sequence[Cell], shard: tuple[int, int]) -> list[Cell]:
-    """Return the i-th of n parts, from 1: every n-th column."""
-    part, parts = shard
-    mine = set(sorted({cell.column for cell in cells})[part - 1 :: parts])
-    return [cell for cell in cells if cell.column in mine]
+def shares(cells: Sequence[Cell], parts: int, weights: Mapping[str, float]) -> dict[str, int]:
+    """Return which part, from 1, each column belongs to, so that all take as long: the longest is dealt first.
+
+    `weights` are seconds of a cell, by capability. The same plan and weights are always divided alike.
+    """
+    taken: dict[str, float] = {}
+    for cell in cells:
+        taken[cell.column] = taken.get(cell.column, 0.0) + weights[cell.capability]
+    loads = [0.0] * parts
+    dealt: dict[str, int] = {}
+    for column in sorted(taken, key=lambda each: (-taken[each], each)):
+        part = min(range(parts), key=lambda each: loads[each])
+        loads[part] += taken[column]
+        dealt[column] = part + 1
+    return dealt
+
+
+def _weights(capabilities: Sequence[Capability], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return how long a cell takes: as long as before; else as all others on average; else as it may."""
+    known = [seconds[each.id] for each in capabilities if each.id in seconds]
+    if not known:
+        return {each.id: each.longest for each in capabilities}
+    return {each.id: seconds.get(each.id, sum(known) / len(known)) for each in capabilities}
+
+
+def fingerprint(cells: Sequence[Cell], dealt: Mapping[str, int]) -> str:
+    """Return what tells a plan, and how it was divided, from any other."""
+    text = json.dumps([sorted(cell.id for cell in cells), sorted(dealt.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def matching_agents(agents: Sequence[Agent], patterns: Sequence[str]) -> tuple[Agent, ...]:

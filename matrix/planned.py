@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from matrix.model import Agent, Capability, Cell, Server, Verdict
+from matrix.shard import Shard
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Plan:
     agents: tuple[Agent, ...]
     capabilities: tuple[Capability, ...]
     servers: tuple[Server, ...]
+    shard: Shard | None = None
+    """Which part it is, where it is not the whole."""
 
     @property
     def asked(self) -> tuple[Planned, ...]:

@@ -68,7 +68,7 @@ def printable(text: str, *, inline: bool = False) -> str:
     """
     if inline:
         return "".join(each if each.isprintable() else _spelled_out(each) for each in text)
-    return text if _UNPRINTABLE.search(text) is None else _UNPRINTABLE.sub(lambda found: _spelled_out(found[0]), text)
+    return text if text.isprintable() else _UNPRINTABLE.sub(lambda found: _spelled_out(found[0]), text)
 
 
 def _spelled_out(character: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from matrix.errors import UsageError
 from matrix.model import ANY_REVISION, REVISIONS, STATEFUL, STATELESS, Cell, Problem, Transport, Verdict
-from matrix.plan import Filters, Machine, make_plan, read_shard, server_labels
+from matrix.plan import Filters, Machine, make_plan, read_shard, server_labels, shares
 from matrix.planned import Plan
 from tests.samples import CONTROL_AGENT, agent, capability, real, stub
 
@@ -146,6 +146,28 @@ def test_shards_partition_the_columns_exactly(parts: int) -> None:
     assert sorted(cell for shard in shards for cell in ids(shard)) == sorted(ids(plan()))
     for one, other in pairwise(shards):
         assert columns(one).isdisjoint(columns(other))
+
+
+def test_shards_take_as_long_as_one_another_as_far_as_is_known() -> None:
+    cells = [Cell.parse(f"stan::a.c{number}::s[http,any]") for number in range(60)]
+    weights = {f"a.c{number}": 60.0 / (number + 1) for number in range(60)}
+    dealt = shares(cells, 4, weights)
+    loads = [sum(weights[each.capability] for each in cells if dealt[each.column] == part) for part in (1, 2, 3, 4)]
+    assert max(loads[1:]) - min(loads[1:]) < 1
+    assert loads[0] == max(loads[0], 60.0)
+    assert dealt == shares(cells[::-1], 4, weights)
+
+
+def test_a_capability_that_took_long_before_is_dealt_like_several_others() -> None:
+    seconds = {each.id: 100.0 if each.id == "invoke.timeout" else 1.0 for each in CAPABILITIES}
+    shards = [make_plan(AGENTS, CAPABILITIES, SERVERS, shard=(part, 3), seconds=seconds) for part in (1, 2, 3)]
+    assert [{each.cell.capability for each in shard.cells} for shard in shards[:2]] == [{"invoke.timeout"}] * 2
+    assert [each.shard.label for each in shards if each.shard] == ["1/3", "2/3", "3/3"]
+    assert len({each.shard.plan for each in shards if each.shard}) == 1
+    others = plan(shard=(1, 3)).shard
+    assert others is not None
+    assert shards[0].shard is not None
+    assert others.plan != shards[0].shard.plan, "it was divided otherwise"
 
 
 def test_each_shard_has_the_control_of_its_columns() -> None:

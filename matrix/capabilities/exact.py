@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from matrix.json_access import mapping, sequence
 from matrix.symptom import Symptom
@@ -159,9 +159,11 @@ def _kept(sent: Any, arrived: Any) -> Any:
     if isinstance(sent, Mapping) and isinstance(arrived, Mapping):
         before, after = mapping(sent), mapping(arrived)
         return {key: _kept(before[key], each) for key, each in after.items() if key in before}
-    if isinstance(sent, list | tuple) and isinstance(arrived, list | tuple) and len(sent) == len(arrived):
-        return [_kept(one, two) for one, two in zip(sequence(sent), sequence(arrived), strict=True)]
-    return arrived
+    if isinstance(sent, list | tuple) and isinstance(arrived, list | tuple):
+        before, after = sequence(sent), sequence(arrived)
+        if len(before) == len(after):
+            return [_kept(one, two) for one, two in zip(before, after, strict=True)]
+    return cast("Any", arrived)
 
 
 def _plain(result: str, text: str) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,19 +80,27 @@ def diff(old: Path, new: Path) -> int:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--output", type=FOLDER, default=OUTPUT, show_default=True)
-def merge(files: tuple[Path, ...], output: Path) -> int:
-    """Join the FILES of shards into one matrix."""
+@click.option("--baseline", type=FILE, help="The baseline of the run; only here is it known which entries are stale.")
+def merge(files: tuple[Path, ...], output: Path, baseline: Path | None) -> int:
+    """Join the FILES of shards into one matrix, judged as a whole."""
     from matrix.report import markdown, terminal  # noqa: PLC0415
-    from matrix.results.continuing import merged  # noqa: PLC0415
+    from matrix.results.baseline import read_baseline, stale  # noqa: PLC0415
+    from matrix.results.command import into  # noqa: PLC0415
+    from matrix.results.durations import with_seconds  # noqa: PLC0415
     from matrix.results.judgement import exit_code  # noqa: PLC0415
+    from matrix.results.merging import merged  # noqa: PLC0415
     from matrix.results.reading import read_matrix  # noqa: PLC0415
     from matrix.results.writing import write_merged, write_page  # noqa: PLC0415
 
-    matrix = merged([(str(path), read_matrix(path)) for path in files])
+    entries = None if baseline is None else read_baseline(baseline)
+    found = merged([(str(path), read_matrix(path)) for path in files], entries)
+    outcomes = tuple(replace(each, command=into(each.command, str(output))) for each in found.outcomes)
+    matrix = replace(found, header=with_seconds(found.header, outcomes), outcomes=outcomes)
     write_merged(matrix, files, output)
     write_page(output, markdown.render(matrix))
-    console().print(terminal.render(matrix, output=str(output)), crop=False)
-    return exit_code(matrix)
+    outdated = stale(matrix.outcomes, entries or ())
+    console().print(terminal.render(matrix, outdated, output=str(output)), crop=False)
+    return exit_code(matrix, outdated)
 
 
 COMMANDS = (show, report, diff, merge)

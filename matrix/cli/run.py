@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
-from matrix.cli.interrupts import Interrupts, leaving_at_once
 from matrix.errors import INTERRUPTED, CannotEnter
+from matrix.interrupts import Interrupts, LeavingAtOnce
 
 if TYPE_CHECKING:
     from matrix.engine.run import Request
@@ -81,11 +81,10 @@ def run(
     live: bool,
 ) -> int:
     """Ask every registered agent every question, and print one table."""
-    with leaving_at_once():
+    with LeavingAtOnce():
         from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
         from matrix.engine.run import Request  # noqa: PLC0415
         from matrix.plan import Filters, read_shard  # noqa: PLC0415
-        from matrix.report import markdown, progress, terminal  # noqa: F401, PLC0415
         from matrix.results.baseline import read_baseline  # noqa: PLC0415
         from matrix.results.command import Reproduction, program  # noqa: PLC0415
 
@@ -129,10 +128,11 @@ def _stored(url: str, policy: Path | None) -> SourceReader:
 
 
 def _run_and_report(request: Request, output: Path) -> int:
-    from matrix.engine.run import run as run_matrix  # noqa: PLC0415
-    from matrix.processes import CANCELLING  # noqa: PLC0415
-    from matrix.report import markdown, progress, terminal  # noqa: PLC0415
-    from matrix.results.writing import write_page  # noqa: PLC0415
+    with LeavingAtOnce():
+        from matrix.engine.run import run as run_matrix  # noqa: PLC0415
+        from matrix.processes import CANCELLING  # noqa: PLC0415
+        from matrix.report import markdown, progress, terminal  # noqa: PLC0415
+        from matrix.results.writing import write_page  # noqa: PLC0415
 
     interrupts = Interrupts()
     # Whoever cancels us otherwise than by Ctrl-C gets the same: what is done is kept, nothing is left behind.

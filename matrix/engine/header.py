@@ -26,6 +26,7 @@ def header_of(plan: Plan, options: Options) -> RunHeader:
         agents={agent.name: agent.summary for agent in plan.agents},
         capabilities={each.id: CapabilityHeader(each.severity, each.title, each.needs) for each in plan.capabilities},
         planned=len(plan.cells),
+        shard=plan.shard,
         live=options.live,
         repeat=options.repeat,
     )

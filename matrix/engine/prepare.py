@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class Wish:
     """The interpreter that imports the agents that import strings name; None: ours."""
     strict_pins: bool = False
     """Whether rows are refused whose packages name no exact version."""
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How long a cell of each capability has taken before: shards are divided by it."""
 
     @property
     def narrow(self) -> bool:
@@ -77,7 +79,16 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     servers = (*(find_stubs() if source.assigned is None else ()), *source.servers())
 
     def planned(machine: Machine | None = None) -> Plan:
-        return make_plan(agents, capabilities, servers, filters, machine, shard=wish.shard, assigned=source.assigned)
+        return make_plan(
+            agents,
+            capabilities,
+            servers,
+            filters,
+            machine,
+            shard=wish.shard,
+            seconds=wish.seconds,
+            assigned=source.assigned,
+        )
 
     plan = planned()
     unpinned = {agent.name: agent.unpinned for agent in plan.agents if agent.unpinned}

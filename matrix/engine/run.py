@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +19,13 @@ from matrix.processes import undisturbed
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
+from matrix.results.durations import expected_seconds, known_seconds, with_seconds
 from matrix.results.judgement import Judgement, exit_code
 from matrix.results.reading import FILE_NAME, read_matrix
 from matrix.results.writing import ResultsWriter, alone_in, write_complete
+
+PUBLISHED = "results"
+"""Where a project keeps the matrix that it publishes."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ class RunObserver(Protocol):
         """Something that is being waited for, in one line."""
         ...
 
-    def planned(self, plan: Plan, done: int) -> None:
-        """The run begins; `done` cells are kept from an earlier one."""
+    def planned(self, plan: Plan, done: int, expected: Mapping[str, float]) -> None:
+        """The run begins; `done` cells are kept from an earlier one, `expected` are the seconds of cells in it."""
         ...
 
     def happened(self, event: RunEvent) -> None:
@@ -71,7 +75,11 @@ class RunResult:
 
 def run(request: Request, observer: RunObserver) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    prepared = prepare(request.wish, observer.note)
+    wish = request.wish
+    if wish.shard != (1, 1):
+        # What is published comes first: it is the same wherever the shards are run.
+        wish = replace(wish, seconds=known_seconds(wish.root / PUBLISHED, request.output))
+    prepared = prepare(wish, observer.note)
     with alone_in(request.output):
         return _run(request, prepared, observer)
 
@@ -79,6 +87,7 @@ def run(request: Request, observer: RunObserver) -> RunResult:
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
     plan = prepared.plan
     options = Options(repeat=request.repeat, live=request.wish.live, source=prepared.source, share=request.share)
+    expected = expected_seconds(plan.cells, request.output, request.wish.root / PUBLISHED)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}
     if request.jobs is not None:
@@ -90,7 +99,7 @@ def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResu
         events = LocalEngine(todo, options).run()
         interrupted = False
         try:
-            observer.planned(plan, len(kept.done))
+            observer.planned(plan, len(kept.done), expected)
             for event in events:
                 settling.take(event, observer.happened)
         except KeyboardInterrupt:
@@ -188,7 +197,8 @@ def _kept(request: Request, plan: Plan, header: RunHeader) -> Kept:
 def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome], *, interrupted: bool) -> RunResult:
     everything = {**{each.cell.id: each for each in kept.outcomes}, **asked}
     complete = not interrupted and len(everything) >= kept.header.planned
-    whole = Matrix(kept.header, tuple(everything.values()), complete).in_order()
+    header = kept.header if request.wish.narrow or not complete else with_seconds(kept.header, everything.values())
+    whole = Matrix(header, tuple(everything.values()), complete).in_order()
     mine = replace(
         whole.of(each.cell.id for each in plan.cells if each.cell.id in asked),
         header=replace(kept.header, planned=len(plan.cells)),
@@ -198,5 +208,6 @@ def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome],
         return RunResult(mine, whole, INTERRUPTED, interrupted=True)
     if complete:
         write_complete(request.output, whole)
-    outdated = stale(mine.outcomes, request.baseline) if request.baseline is not None else ()
+    # Of a shard nobody can say whether an entry comes true in another one.
+    outdated = stale(mine.outcomes, request.baseline or ()) if plan.shard is None else ()
     return RunResult(mine, whole, exit_code(mine, outdated), outdated)

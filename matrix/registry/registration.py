@@ -14,13 +14,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from matrix.errors import ConfigurationError
+from matrix.harness_spec import Harness, HarnessKind
 from matrix.model import (
     CONTROL,
     Agent,
     Command,
     EnvironmentSpec,
-    Harness,
-    HarnessKind,
     Probe,
     Problem,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tabulate import tabulate
 
 from matrix.model import Verdict, group_of
-from matrix.outcome import Matrix
-from matrix.report.summary import News, Score, advice, brief, news, score_of, scores
+from matrix.outcome import Matrix, Outcome
+from matrix.report.summary import News, Score, advice, brief, news, score_of, scores, sorted_by
 
 _SIGN = {
     None: "🟢",
@@ -65,20 +67,21 @@ def _by_capability(matrix: Matrix) -> str:
     capabilities = sorted({each.cell.capability for each in matrix.outcomes})
     order = {group: number for number, group in enumerate(matrix.groups)}
     capabilities.sort(key=lambda name: (order[group_of(name)], name))
+    cells = sorted_by(matrix.outcomes, lambda each: (each.cell.agent, each.cell.capability))
+    agents = matrix.agents
     rows = [
         [
             f"`{capability}`",
             matrix.severity(capability).value if capability in matrix.header.capabilities else "",
-            *(_capability_cell(matrix, agent, capability) for agent in matrix.agents),
+            *(_capability_cell(cells.get((agent, capability), ())) for agent in agents),
         ]
         for capability in capabilities
     ]
-    headers = ["capability", "severity", *map(_escape, matrix.agents)]
+    headers = ["capability", "severity", *map(_escape, agents)]
     return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
 
 
-def _capability_cell(matrix: Matrix, agent: str, capability: str) -> str:
-    mine = [each for each in matrix.outcomes if each.cell.agent == agent and each.cell.capability == capability]
+def _capability_cell(mine: Sequence[Outcome]) -> str:
     score = score_of(mine)
     if not score.asked:
         return mine[0].verdict.value if mine else "–"

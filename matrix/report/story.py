@@ -132,6 +132,8 @@ def _verdict(outcome: Outcome) -> list[str]:
         lines.append(f"attempts: {', '.join(each.value for each in outcome.attempts)}")
     if outcome.rule:
         lines.append(f"the rule: {outcome.rule}")
+    if outcome.finding is not None and outcome.finding.reason not in outcome.reason:
+        lines.append(f"by itself: {outcome.finding.verdict.value}: {outcome.finding.reason}")
     if outcome.rests_on:
         lines.append(f"the cause is told by: {outcome.rests_on}")
     if outcome.negotiated and outcome.negotiated != outcome.cell.revision:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from matrix.model import Severity, Verdict
 from matrix.outcome import Blame, Matrix, Outcome
 
+K = TypeVar("K")
 _URGENCY = {
     Verdict.ERRORED: 0,
     Verdict.FAILED: 1,
@@ -113,12 +115,21 @@ def brief(reason: str) -> str:
 
 def scores(matrix: Matrix) -> dict[str, dict[str, Score]]:
     """Return agent → group → score; the group `all` sums up."""
-    table: dict[str, dict[str, Score]] = {}
-    for agent in matrix.agents:
-        mine = [each for each in matrix.outcomes if each.cell.agent == agent]
-        row = {group: score_of([each for each in mine if each.cell.group == group]) for group in matrix.groups}
-        table[agent] = {**row, "all": score_of(mine)}
-    return table
+    found = sorted_by(matrix.outcomes, lambda each: (each.cell.agent, each.cell.group))
+    whole = sorted_by(matrix.outcomes, lambda each: each.cell.agent)
+    groups = matrix.groups
+    return {
+        agent: {**{group: score_of(found.get((agent, group), ())) for group in groups}, "all": score_of(whole[agent])}
+        for agent in matrix.agents
+    }
+
+
+def sorted_by(outcomes: Iterable[Outcome], key: Callable[[Outcome], K]) -> dict[K, list[Outcome]]:
+    """Return the outcomes by what a key says of them, in their order."""
+    found: dict[K, list[Outcome]] = {}
+    for each in outcomes:
+        found.setdefault(key(each), []).append(each)
+    return found
 
 
 def news(matrix: Matrix) -> tuple[News, ...]:
@@ -138,14 +149,15 @@ def news(matrix: Matrix) -> tuple[News, ...]:
         else:
             key = (outcome.cell.agent, outcome.verdict, outcome.reason, outcome.expected)
             groups.setdefault(key, []).append(outcome)
-    told = [_told(matrix, cells, resting) for cells in groups.values()]
+    alike = _rows_that_came_to_one(matrix)
+    told = [_told(matrix, cells, resting, whole=cells[0].cell.agent in alike) for cells in groups.values()]
     return tuple(sorted(told, key=_rank))
 
 
-def _told(matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequence[Outcome]]) -> News:
+def _told(matrix: Matrix, cells: Sequence[Outcome], resting: Mapping[str, Sequence[Outcome]], *, whole: bool) -> News:
     first = cells[0]
     names = tuple(dict.fromkeys(each.cell.capability for each in cells))
-    if _concerns_whole_agent(first, matrix):
+    if whole:
         names = (EVERY_CAPABILITY,)
     return News(
         first.cell.agent,
@@ -170,15 +182,17 @@ def advice(matrix: Matrix) -> dict[str, tuple[str, ...]]:
     return {text: tuple(sorted(agents)) for text, agents in sorted(given.items())}
 
 
-def _concerns_whole_agent(outcome: Outcome, matrix: Matrix) -> bool:
-    """Whether every cell of this agent came to the very same: a registration that cannot be loaded."""
-    mine = [
-        each
-        for each in matrix.outcomes
-        if each.cell.agent == outcome.cell.agent and each.blamed_on is not Blame.CONTROL
-    ]
-    several = len({each.cell.capability for each in mine}) > 1
-    return several and all((each.verdict, each.reason) == (outcome.verdict, outcome.reason) for each in mine)
+def _rows_that_came_to_one(matrix: Matrix) -> set[str]:
+    """Return the agents of which every cell came to the very same: a registration that cannot be loaded."""
+    mine = sorted_by(
+        (each for each in matrix.outcomes if each.blamed_on is not Blame.CONTROL), lambda each: each.cell.agent
+    )
+    return {
+        agent
+        for agent, cells in mine.items()
+        if len({each.cell.capability for each in cells}) > 1
+        and len({(each.verdict, each.reason) for each in cells}) == 1
+    }
 
 
 def _rank(each: News) -> tuple[int, int, int, str, str]:
@@ -193,8 +207,7 @@ def _rank(each: News) -> tuple[int, int, int, str, str]:
 
 def score_of(outcomes: Sequence[Outcome]) -> Score:
     """Return how many of these passed, of those that were asked."""
-    absent = [each for each in outcomes if each.verdict in {Verdict.SKIPPED, Verdict.UNSUPPORTED}]
-    asked = [each for each in outcomes if each not in absent]
-    red = [each for each in asked if each.verdict is not Verdict.PASSED]
-    worst = min((each.verdict for each in red), key=lambda verdict: _URGENCY[verdict], default=None)
-    return Score(len(asked) - len(red), len(asked), len(absent), worst)
+    asked = [each.verdict for each in outcomes if each.verdict not in {Verdict.SKIPPED, Verdict.UNSUPPORTED}]
+    red = [verdict for verdict in asked if verdict is not Verdict.PASSED]
+    worst = min(red, key=lambda verdict: _URGENCY[verdict], default=None)
+    return Score(len(asked) - len(red), len(asked), len(outcomes) - len(asked), worst)

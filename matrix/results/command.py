@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 MODULE = ("python", "-m", "matrix")
 DIRECTORY, OUTPUT, CELL = "--directory", "--output", "--cell"
+_PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+|'[^']*'", re.ASCII)
+_PLAIN = re.compile(rf"(?:{_PLAIN_WORD.pattern})(?: (?:{_PLAIN_WORD.pattern}))*", re.ASCII)
 DEFAULT_OUTPUT = "out"
 """The folder of results where no other is named."""
 
@@ -55,10 +58,25 @@ def as_text(words: Sequence[str]) -> str:
 
 def as_words(text: str) -> tuple[str, ...]:
     """Read back what `as_text` wrote; a text that is no command of a shell is one word."""
+    if _PLAIN.fullmatch(text):  # as nearly all are, and shlex reads a character at a time
+        return tuple(word.strip("'") for word in _PLAIN_WORD.findall(text))
     try:
         return tuple(shlex.split(text))
     except ValueError:
         return (text,)
+
+
+def into(words: Sequence[str], output: str) -> tuple[str, ...]:
+    """Return a command of a run with another folder for its results, as where they have been moved."""
+    kept = list(words)
+    if OUTPUT in kept:
+        at = kept.index(OUTPUT)
+        del kept[at : at + 2]
+    if output != DEFAULT_OUTPUT and "run" in kept:
+        at = kept.index("run") + 1
+        at += 2 * (kept[at : at + 1] == [DIRECTORY])
+        kept[at:at] = [OUTPUT, output]
+    return tuple(kept)
 
 
 def portable(words: Sequence[str]) -> tuple[str, ...]:

@@ -1,17 +1,13 @@
-"""Several runs into one folder: what a later one keeps of an earlier one, and shards joined into one; pure."""
+"""Several runs into one folder: what a later one keeps of an earlier one; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TypeVar
 
-from matrix.errors import IncompleteRun, ShardsDisagree
 from matrix.model import Verdict
-from matrix.outcome import FIRST_RUN, ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
-
-T = TypeVar("T")
+from matrix.outcome import CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, RunHeader
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome], done: 
         earlier=dict(sorted(earlier.items())),
         resumed=tuple(sorted({each.run for each in done})),
         agents={**old.agents, **header.agents},
-        capabilities={**old.capabilities, **header.capabilities},
+        capabilities=_capabilities(old.capabilities, header.capabilities),
         pins={**old.pins, **header.pins},
         unpinned={**old.unpinned, **header.unpinned},
         servers={**old.servers, **header.servers},
@@ -77,44 +73,12 @@ def continued(header: RunHeader, before: Matrix, kept: Sequence[Outcome], done: 
     )
 
 
-def merged(shards: Sequence[tuple[str, Matrix]]) -> Matrix:
-    """Return the matrix of all shards, named by their files.
-
-    Raises UsageError when one did not end, or two disagree on a cell.
-    """
-    outcomes: dict[str, Outcome] = {}
-    earlier: dict[str, EarlierRun] = {}
-    for path, matrix in shards:
-        if not matrix.complete:
-            raise IncompleteRun(path, "run that shard again, with --resume")
-        # All shards are parts of one run; what they kept of earlier runs is told apart, whatever it was called there.
-        runs = {matrix.header.run: FIRST_RUN}
-        for name, each in matrix.header.earlier.items():
-            runs[name] = f"r{len(earlier) + 2}"
-            earlier[runs[name]] = each
-        for one in matrix.outcomes:
-            outcome = replace(one, run=runs.get(one.run, FIRST_RUN))
-            known = outcomes.setdefault(outcome.cell.id, outcome)
-            if known.verdict is not outcome.verdict:
-                raise ShardsDisagree(path, outcome.cell.id, outcome.verdict.value, known.verdict.value)
-    headers = [matrix.header for _, matrix in shards]
-    header = replace(
-        headers[0],
-        agents=_joined(headers, lambda each: each.agents),
-        capabilities=_joined(headers, lambda each: each.capabilities),
-        pins=_joined(headers, lambda each: each.pins),
-        unpinned=_joined(headers, lambda each: each.unpinned),
-        servers=_joined(headers, lambda each: each.servers),
-        run=FIRST_RUN,
-        earlier=earlier,
-        resumed=(),
-        planned=len(outcomes),
-    )
-    return Matrix(header, tuple(outcomes.values())).in_order()
-
-
-def _joined(headers: Sequence[RunHeader], part: Callable[[RunHeader], Mapping[str, T]]) -> dict[str, T]:
-    return {name: each for header in headers for name, each in part(header).items()}
+def _capabilities(
+    old: Mapping[str, CapabilityHeader], new: Mapping[str, CapabilityHeader]
+) -> dict[str, CapabilityHeader]:
+    """Return the capabilities of both runs; how long a cell takes is known of the last whole run."""
+    known = {name: each.seconds for name, each in old.items()}
+    return {**old, **{name: replace(each, seconds=each.seconds or known.get(name)) for name, each in new.items()}}
 
 
 def _both(old: ConfigsHeader | None, new: ConfigsHeader | None) -> ConfigsHeader | None:

@@ -50,7 +50,7 @@ class Judgement:
         """Take in an outcome; returns what counts from now on: its own first, then others that it has changed."""
         cell = outcome.cell
         before = {each.cell: self._settled(each) for each in self._affected(cell)}
-        self._take(outcome)
+        self._take(outcome.by_itself)
         self._remembered.discard(cell)
         after = {each.cell: self._settled(each) for each in self._affected(cell)}
         mine = after.pop(cell)
@@ -92,14 +92,14 @@ class Judgement:
         if control is not None and control.verdict not in {Verdict.PASSED, Verdict.SKIPPED}:
             return _void(outcome, control)
         if control is not None and control.verdict is Verdict.PASSED and outcome.blamed_on is Blame.CONTROL:
-            return outcome.errored(NO_LONGER_VOID, Blame.MATRIX)
+            return _to_be_asked_again(outcome, NO_LONGER_VOID)
         if outcome.cell.agent == CONTROL:
             return outcome
         cause = self._cause(outcome)
         if cause is not None:
             return _resting(outcome, cause)
         if outcome.rests_on is not None and self._has(outcome.cell.agent, outcome.rests_on):
-            return replace(outcome.errored(NO_LONGER_RESTS, Blame.MATRIX), rests_on=None)
+            return _to_be_asked_again(outcome, NO_LONGER_RESTS)
         return outcome
 
     def _cause(self, outcome: Outcome) -> Outcome | None:
@@ -123,7 +123,7 @@ class Judgement:
         if outcome.symptom is not None and outcome.symptom != cell.capability:
             questions.append((outcome.symptom, STATEFUL))
         for capability, revision in questions:
-            for column in self._asked.get((capability, cell.transport, revision), ()):
+            for column in sorted(self._asked.get((capability, cell.transport, revision), ())):
                 if column != cell.column and column in mine:
                     yield mine[column]
 
@@ -154,9 +154,11 @@ def _repeats(outcome: Outcome, base: Outcome) -> bool:
 
 def _resting(outcome: Outcome, cause: Outcome) -> Outcome:
     reason = f"rests on {cause.cell.capability}, which is {cause.verdict.value}: {cause.reason}"
-    return replace(
-        outcome, verdict=Verdict.UNSUPPORTED, reason=reason, blamed_on=None, rule=None, rests_on=cause.cell.id
-    )
+    return outcome.counting_for(Verdict.UNSUPPORTED, reason, None, rule=None, rests_on=cause.cell.id)
+
+
+def _to_be_asked_again(outcome: Outcome, reason: str) -> Outcome:
+    return replace(outcome, verdict=Verdict.ERRORED, reason=reason, blamed_on=Blame.MATRIX, rests_on=None, finding=None)
 
 
 def _void(outcome: Outcome, control: Outcome) -> Outcome:
@@ -164,8 +166,9 @@ def _void(outcome: Outcome, control: Outcome) -> Outcome:
         return outcome
     reason = f"the control is {control.verdict.value} here: {control.reason}"
     if outcome.cell.agent != CONTROL:
-        return outcome.errored(reason, Blame.CONTROL)
-    return outcome.errored(reason, Blame.SERVER if control.blamed_on is Blame.SERVER else Blame.MATRIX)
+        return outcome.counting_for(Verdict.ERRORED, reason, Blame.CONTROL)
+    blamed_on = Blame.SERVER if control.blamed_on is Blame.SERVER else Blame.MATRIX
+    return outcome.counting_for(Verdict.ERRORED, reason, blamed_on)
 
 
 def exit_code(matrix: Matrix, outdated: Sequence[Entry] = ()) -> int:

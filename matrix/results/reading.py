@@ -47,6 +47,9 @@ def read_matrix(path: Path) -> Matrix:
             header = line.header()
         elif isinstance(line, schema.OutcomeLine):
             outcomes[line.cell] = line.outcome()
+        elif line.outcomes != len(outcomes):
+            mend = f"counts {line.outcomes} outcomes, and {len(outcomes)} are there: lines are missing; run it again"
+            raise ConfigurationError(path, number, mend)
     found = version1.blamed(outcomes.values()) if old else tuple(outcomes.values())
     return Matrix(header or RunHeader(), found, complete)
 

@@ -7,17 +7,31 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from matrix.model import Cell, Severity, Verdict
-from matrix.outcome import Blame, CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, Outcome, Reached, RunHeader
+from matrix.outcome import (
+    Blame,
+    CapabilityHeader,
+    ConfigsHeader,
+    EarlierRun,
+    Finding,
+    Matrix,
+    Outcome,
+    Reached,
+    RunHeader,
+)
 from matrix.redaction import all_printable, printable
 from matrix.results.command import as_text, as_words
+from matrix.shard import Shard
 from matrix.symptom import Symptom
 
 SCHEMA_VERSION = 2
+_cell = lru_cache(maxsize=2)(Cell.parse)
+"""A line's cell is read twice, to see that it is one and to have it."""
 
 
 class _Line(BaseModel):
@@ -30,6 +44,25 @@ class CapabilityLine(_Line):
     severity: Severity
     title: str
     needs: tuple[str, ...] = Field((), description="the capabilities that it rests on, besides its transport's own")
+    seconds: float | None = Field(None, description="how long a cell of it took in the last whole run, on average")
+
+
+class ShardLine(_Line):
+    """Which part of a whole run it was."""
+
+    part: int
+    parts: int
+    plan: str = Field(description="tells the whole plan, and how it was divided, from any other")
+    cells: int = Field(description="how many cells the part has")
+
+
+class FindingLine(_Line):
+    """What a cell came to by itself."""
+
+    verdict: Verdict
+    reason: str
+    blamed_on: Blame | None
+    rule: str | None
 
 
 class ConfigsLine(_Line):
@@ -69,6 +102,7 @@ class HeaderLine(_Line):
     run: str = Field(description="id of this run, among those whose outcomes are in this file")
     earlier: dict[str, EarlierLine] = Field(description="the other runs whose outcomes are in this file, by id")
     resumed: tuple[str, ...] = Field((), description="those of them whose finished cells it did not ask again")
+    shard: ShardLine | None = Field(None, description="which part of a whole run it was")
     live: bool = Field(default=False, description="whether agents had their real models")
     repeat: int = Field(default=1, description="how often each cell was asked")
 
@@ -92,7 +126,7 @@ class HeaderLine(_Line):
             configs=None if self.configs is None else ConfigsHeader(self.configs.url, self.configs.servers),
             agents=self.agents,
             capabilities={
-                name: CapabilityHeader(each.severity, each.title, each.needs)
+                name: CapabilityHeader(each.severity, each.title, each.needs, each.seconds)
                 for name, each in self.capabilities.items()
             },
             planned=self.planned,
@@ -102,6 +136,7 @@ class HeaderLine(_Line):
                 for name, each in self.earlier.items()
             },
             resumed=self.resumed,
+            shard=None if self.shard is None else Shard(**self.shard.model_dump()),
             live=self.live,
             repeat=self.repeat,
         )
@@ -132,11 +167,12 @@ class OutcomeLine(_Line):
     reached: Reached | None = Field(None, description="how far the agent got with its servers")
     rests_on: str | None = Field(None, description="the cell whose cause this one only repeats")
     symptom: Symptom | None = Field(None, description="the capability that asks about what is wrong here, too")
+    finding: FindingLine | None = Field(None, description="what it came to by itself, where that is not what counts")
 
     @field_validator("cell")
     @classmethod
     def _is_an_id(cls, text: str) -> str:
-        Cell.parse(text)
+        _cell(text)
         return text
 
     @classmethod
@@ -167,13 +203,14 @@ class OutcomeLine(_Line):
                 "reached": outcome.reached,
                 "rests_on": outcome.rests_on,
                 "symptom": outcome.symptom,
+                "finding": None if outcome.finding is None else vars(outcome.finding),
             }
         )
 
     def outcome(self) -> Outcome:
         """Return the outcome that the line says."""
         return Outcome(
-            cell=Cell.parse(self.cell),
+            cell=_cell(self.cell),
             verdict=self.verdict,
             reason=self.reason,
             blamed_on=self.blamed_on,
@@ -189,6 +226,7 @@ class OutcomeLine(_Line):
             reached=self.reached,
             rests_on=self.rests_on,
             symptom=self.symptom,
+            finding=None if self.finding is None else Finding(**dict(self.finding)),
         )
 
 

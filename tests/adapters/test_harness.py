@@ -17,7 +17,8 @@ from matrix.adapters.base import CannotStart, Model, Task
 from matrix.adapters.harness import instance as harness_instance
 from matrix.adapters.harness.instance import BLOCKED, AgentRaised, HarnessStarter
 from matrix.adapters.harness.process import Lost
-from matrix.model import Agent, Harness, HarnessKind
+from matrix.harness_spec import Harness, HarnessKind
+from matrix.model import Agent
 from matrix.raised import Explained
 from matrix.registry.loading import Broken
 from tests.samples import A_TEST

@@ -13,7 +13,8 @@ import pytest
 from matrix.adapters.base import Model, Task
 from matrix.adapters.harness import process
 from matrix.adapters.harness.instance import HarnessStarter
-from matrix.model import Agent, Harness, HarnessKind
+from matrix.harness_spec import Harness, HarnessKind
+from matrix.model import Agent
 from tests.samples import A_TEST
 
 REPOSITORY = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Witness:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def planned(self, plan: Plan, done: int) -> None:
+    def planned(self, plan: Plan, done: int, expected: Mapping[str, float]) -> None:
         self.done = done
 
     def happened(self, event: RunEvent) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from matrix.environment_spec import EnvironmentSpec
-from matrix.model import Agent, HarnessKind, OwnServers, Probe
+from matrix.harness_spec import HarnessKind
+from matrix.model import Agent, OwnServers, Probe
 from matrix.origin import Registration, RegistrationKind
 from matrix.registry.registration import from_import_string, from_mapping, from_toml, with_valid_name
 from matrix.report.catalogue import agent_row

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from matrix.events import Finished, Started
+from matrix.events import Finished, Revised, Started
+from matrix.model import Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan, Planned
-from matrix.report.progress import LiveProgress, PlainProgress
+from matrix.report.pace import Pace
+from matrix.report.progress import Count, LiveProgress, PlainProgress
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
 
 OUTCOMES = (
@@ -39,7 +42,7 @@ def plain(*outcomes: Outcome, kept: int = 0) -> str:
     file = io.StringIO()
     with PlainProgress(Console(file=file, width=40)) as progress:
         progress.note("installing cli-agent==1.0 (kept for the next run)")
-        progress.planned(PLAN, kept)
+        progress.planned(PLAN, kept, {})
         for each in outcomes:
             progress.happened(Started(each.cell))
             progress.happened(Finished(each))
@@ -68,7 +71,7 @@ def live(*events: Started | Finished) -> str:
     file = io.StringIO()
     console = Console(file=file, width=200, force_terminal=True, color_system=None, legacy_windows=False)
     with LiveProgress(console) as progress:
-        progress.planned(PLAN, 0)
+        progress.planned(PLAN, 0, {})
         for event in events:
             progress.happened(event)
     states = re.findall(r"\d+:\d\d  ([^\x1b\r\n]*)", file.getvalue())
@@ -94,7 +97,83 @@ def test_a_terminal_tells_what_is_known_from_what_fails() -> None:
 def test_the_changing_line_leaves_nothing_behind_but_what_was_planned() -> None:
     file = io.StringIO()
     with LiveProgress(Console(file=file, width=80, force_terminal=True, color_system=None)) as progress:
-        progress.planned(PLAN, 0)
+        progress.planned(PLAN, 0, {})
     written = file.getvalue()
     assert "4 cells: 2 agents, 3 capabilities, 2 servers" in written
     assert written.endswith("\x1b[2K")
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_cell_whose_outcome_is_revised_is_counted_once_and_red_only_as_long_as_it_is() -> None:
+    file = io.StringIO()
+    count = Count(Clock())
+    count.begin(PLAN, 0, {})
+    resting = replace(OUTCOMES[1], verdict=Verdict.UNSUPPORTED, blamed_on=None)
+    with PlainProgress(Console(file=file, width=40)) as progress:
+        progress.planned(PLAN, 0, {})
+        for event in (Finished(OUTCOMES[1]), Revised(resting), Finished(OUTCOMES[1]), Revised(resting)):
+            progress.happened(event)
+            count.take(event)
+    assert [line.split()[0] for line in file.getvalue().splitlines()[1:]] == ["[1/4]"] * 4
+    assert (str(count), count.failing, count.known) == ("1/4", 0, 0)
+
+
+def test_a_log_is_told_now_and_then_how_fast_it_goes_what_is_slow_and_how_long_it_takes() -> None:
+    file, clock = io.StringIO(), Clock()
+    with PlainProgress(Console(file=file, width=40), clock) as progress:
+        progress.planned(PLAN, 0, {OUTCOMES[0].cell.id: 20.0, OUTCOMES[1].cell.id: 50.0})
+        for each in OUTCOMES[:2]:
+            progress.happened(Started(each.cell))
+        clock.now = 20.0
+        progress.happened(Finished(OUTCOMES[0]))
+        clock.now = 40.0
+        progress.happened(Started(OUTCOMES[2].cell))
+    assert file.getvalue().splitlines()[-1] == (
+        "[1/4] after 0:40, 2 a minute, about 4:00 left; "
+        "slowest now: stan invoke.round-trip[http] 40 s; stan invoke.timeout[http]"
+    )
+
+
+@pytest.mark.parametrize("slower", [0.5, 1.0, 3.0])
+def test_the_time_left_is_right_within_a_quarter_after_the_first_minute(slower: float) -> None:
+    """Four lanes, longest first, as a run has them; this machine is slower or faster than the one before."""
+    cells = [outcome(f"stan::a.c{number}").cell for number in range(400)]
+    before = {each.id: 0.3 + (number % 40) * 0.1 for number, each in enumerate(cells)}
+    clock = Clock()
+    pace = Pace(clock, before)
+    pace.begin(cells)
+    lanes = [0.0] * 4
+    ends: list[tuple[float, Cell]] = []
+    for cell in sorted(cells, key=lambda each: -before[each.id]):
+        lane = min(range(4), key=lambda each: lanes[each])
+        lanes[lane] += before[cell.id] * slower
+        ends.append((lanes[lane], cell))
+    estimates: list[tuple[float, float]] = []
+    for at, cell in sorted(ends):
+        clock.now = at
+        pace.ended(cell)
+        if 60 <= at < max(lanes) - 10:
+            estimates.append((pace.left or 0.0, max(lanes) - at))
+    assert estimates
+    assert all(abs(told - true) <= true / 4 for told, true in estimates)
+
+
+def test_without_a_run_before_a_cell_takes_as_long_as_those_that_have_ended() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin([each.cell for each in OUTCOMES])
+    assert pace.left is None
+    for each in OUTCOMES[:2]:
+        pace.started(each.cell)
+        clock.now += 10
+        pace.ended(each.cell)
+    assert (pace.rate, pace.left) == (0.1, 20.0)

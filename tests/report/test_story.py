@@ -125,7 +125,7 @@ def test_the_verdict_of_each_attempt_is_told_where_there_were_several() -> None:
 
 
 def test_a_story_says_what_the_outcome_says_whatever_an_older_evidence_file_says() -> None:
-    void = OUTCOME.errored("the control is failed here: the stub died", Blame.CONTROL)
+    void = OUTCOME.counting_for(Verdict.ERRORED, "the control is failed here: the stub died", Blame.CONTROL)
     text = tell(void, {**EVIDENCE, "verdict": "failed", "reason": "it was lost"})
     assert "\nerrored (the control is red): the control is failed here: the stub died\n" in text
     assert "it was lost" not in text

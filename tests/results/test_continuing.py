@@ -1,19 +1,13 @@
-"""Several runs into one folder: what a later one keeps of an earlier one, and shards joined into one."""
+"""Several runs into one folder: what a later one keeps of an earlier one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from matrix.errors import UsageError
 from matrix.model import Severity
 from matrix.outcome import CapabilityHeader, ConfigsHeader, EarlierRun, Matrix, RunHeader
-from matrix.results.continuing import Kept, merged, renewed, resumed
-from matrix.results.reading import read_evidence, read_matrix
-from matrix.results.writing import write_merged
-from tests.results.runs import EVIDENCE, FAILED, HEADER, KNOWN, PASSED, written
+from matrix.results.continuing import Kept, renewed, resumed
+from tests.results.runs import FAILED, HEADER, KNOWN, PASSED
 from tests.samples import outcome
 
 NOW = replace(HEADER, created="2026-11-21T10:00:00+00:00", packages={"mcp": "2.4.0"}, planned=1)
@@ -106,42 +100,3 @@ def test_a_narrow_run_over_one_that_never_ended_goes_on_with_what_it_had_still_t
     narrow = renewed(wide, NOW, BOTH)
     left = Matrix(narrow.header, (replace(PASSED, run="r2"), FAILED), complete=False)
     assert ids(resumed(left, NOW, BOTH)) == ([PASSED.cell.id], [PASSED.cell.id])
-
-
-def test_shards_are_merged_with_their_headers_and_their_evidence(tmp_path: Path) -> None:
-    folders = [written(tmp_path / "1", FAILED, PASSED), written(tmp_path / "2", KNOWN)]
-    runs = [(str(folder), read_matrix(folder)) for folder in folders]
-    known = {"b.c": CapabilityHeader(Severity.OPTIONAL)}
-    other = Matrix(replace(HEADER, agents={"sofia": "meets"}, capabilities=known), ())
-    write_merged(merged([*runs, ("3", other)]), folders, tmp_path / "all")
-    found = read_matrix(tmp_path / "all")
-    assert found.complete
-    assert [each.cell for each in found.outcomes] == [PASSED.cell, FAILED.cell, KNOWN.cell]
-    assert found.header.planned == 3
-    assert found.header.agents == {"control": "the SDK", "stan": "a seller", "sofia": "meets"}
-    assert [found.severity(each) for each in ("invoke.round-trip", "b.c")] == [Severity.CORE, Severity.OPTIONAL]
-    assert [read_evidence(tmp_path / "all", each) for each in found.outcomes] == [EVIDENCE] * 3
-
-
-def test_shards_can_be_merged_into_the_folder_of_one_of_them(tmp_path: Path) -> None:
-    folders = [written(tmp_path / "1", FAILED), written(tmp_path / "2", PASSED)]
-    whole = merged([(str(folder), read_matrix(folder)) for folder in folders])
-    write_merged(whole, [folders[0] / "matrix.jsonl", folders[1]], folders[0])
-    assert [read_evidence(folders[0], each) for each in read_matrix(folders[0]).outcomes] == [EVIDENCE] * 2
-
-
-def test_a_shard_that_did_not_end_is_not_merged(tmp_path: Path) -> None:
-    folder = written(tmp_path, PASSED, complete=False)
-    with pytest.raises(UsageError, match="is of a run that did not end; run that shard again, with --resume"):
-        merged([(str(folder), read_matrix(folder))])
-
-
-def test_two_files_that_disagree_on_a_cell_are_not_merged() -> None:
-    one, other = (Matrix(HEADER, (outcome("stan::a.b", verdict),)) for verdict in ("passed", "failed"))
-    with pytest.raises(UsageError, match=r"^2 says failed of stan::a\.b::echo\[.*\], another file passed$"):
-        merged([("1", one), ("2", other)])
-
-
-def test_two_files_that_agree_on_a_cell_are_merged() -> None:
-    matrix = Matrix(HEADER, (PASSED,))
-    assert merged([("1", matrix), ("2", matrix)]).outcomes == (PASSED,)

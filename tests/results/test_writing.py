@@ -49,7 +49,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_the_header_is_the_first_line_and_says_all_of_itself(tmp_path: Path) -> None:
     line = lines(written(tmp_path, PASSED))[0]
     assert (line["kind"], line["schema"]) == ("header", 2)
-    assert line["capabilities"] == {"invoke.round-trip": {"severity": "core", "title": "", "needs": []}}
+    assert line["capabilities"] == {
+        "invoke.round-trip": {"severity": "core", "title": "", "needs": [], "seconds": None}
+    }
     assert HeaderLine.model_validate(line).header() == HEADER
 
 
@@ -84,6 +86,7 @@ def test_a_line_says_what_the_contract_promises(tmp_path: Path) -> None:
         "negotiated": None,
         "reached": None,
         "rests_on": None,
+        "finding": None,
     }
 
 

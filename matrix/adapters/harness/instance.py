@@ -16,7 +16,8 @@ from matrix.adapters.base import Answer, CannotStart, NotScripted, Task, root_ur
 from matrix.adapters.command import PASSED_ON
 from matrix.adapters.harness.process import HarnessProcess, Lost, Message, Start
 from matrix.adapters.provider_keys import set_variables
-from matrix.model import Agent, Harness, HarnessKind
+from matrix.harness_spec import Harness, HarnessKind
+from matrix.model import Agent
 from matrix.placeholders import fill
 from matrix.raised import Explained, Told
 from matrix.registry.loading import Broken
