@@ -60,6 +60,21 @@ class NoAgents(UsageError):
         super().__init__(f"no agent is registered in {root}; name one with --agent package.module:create_agent")
 
 
+class NothingToImport(UsageError):
+    """An interpreter was named, and nothing that it could import."""
+
+    def __init__(self) -> None:
+        super().__init__("--python is the interpreter that imports --agent package.module:attribute; name such a one")
+
+
+class NoInterpreter(UsageError):
+    """The interpreter that was named is not there."""
+
+    def __init__(self, python: str) -> None:
+        mend = "name a Python, such as .venv/bin/python"
+        super().__init__(f"--python: {python!r} cannot be found, or is not executable; {mend}")
+
+
 class UnknownName(UsageError):
     """A filter or an argument names nothing; `listed` are the words of the command that lists what there is."""
 

@@ -11,7 +11,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from matrix.environment_spec import EnvironmentSpec
+from matrix.harness_spec import Harness
 from matrix.origin import Registration
+from matrix.own_servers import OwnServers
 from matrix.rule import Rule
 
 CONTROL = "control"
@@ -73,17 +75,6 @@ class Severity(StrEnum):
     OPTIONAL = "optional"
 
 
-class OwnServers(StrEnum):
-    """What becomes, in a cell, of the MCP servers that an agent brings itself."""
-
-    REPLACE = "replace"
-    """The cell's servers take their places, inside of what the agent puts around them (prefix, filter, approval)."""
-    DROP = "drop"
-    """They are left out; the cell's servers are attached as to any agent."""
-    KEEP = "keep"
-    """They stay, and have to be there."""
-
-
 _CELL = re.compile(rf"([^:]+)::([^:]+)::([^:\[]+)\[({'|'.join(Transport)}),([^\]]+)\]")
 
 
@@ -130,7 +121,7 @@ class Agent:
     """A registered row: a name, how to start it, what it declares.
 
     `target` is an import string `package.module:attribute` (a pydantic-ai agent, a factory of one, or a callable
-    that takes a task), `command` the alternative.
+    that takes a task), loaded by the `harness` where there is one; `command` is the alternative.
     """
 
     name: str
@@ -138,6 +129,7 @@ class Agent:
     summary: str = ""
     target: str | None = None
     command: Command | None = None
+    harness: Harness | None = None
     protocol: str = "openai-chat"
     model: str = "gpt-4.1-mini"
     services: str | None = None
@@ -152,14 +144,19 @@ class Agent:
     problem: Problem | None = None
 
     @property
-    def packages(self) -> tuple[str, ...]:
+    def environment(self) -> EnvironmentSpec | None:
         """What is installed for it, into an environment of its own."""
-        return self.command.environment.packages if self.command and self.command.environment else ()
+        return next((each.environment for each in (self.command, self.harness) if each is not None), None)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of its environment."""
+        return () if self.environment is None else self.environment.packages
 
     @property
     def unpinned(self) -> tuple[str, ...]:
         """The packages of its environment of which two machines may install two versions."""
-        return self.command.environment.unpinned if self.command and self.command.environment else ()
+        return () if self.environment is None else self.environment.unpinned
 
     @property
     def is_control(self) -> bool:

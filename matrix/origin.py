@@ -24,13 +24,14 @@ class Registration:
     `source` is the file (folder, pyproject and TOML file: absolute where it was found by discovery), the package of an
     entry point, or the import string; `entry` the name under which a pyproject or a package has it. `root` is the
     folder in which discovery was made: there, and for a TOML file or an entry point anywhere, `arguments` bring the
-    same row back.
+    same row back. `python` is the interpreter that is to import an import string, where it is not ours.
     """
 
     kind: RegistrationKind
     source: str = ""
     entry: str = ""
     root: str | None = None
+    python: str | None = None
 
     def __str__(self) -> str:
         """Say where it was registered, for messages."""
@@ -54,4 +55,5 @@ class Registration:
     @property
     def arguments(self) -> tuple[str, ...]:
         """The words of a command line that bring the row back; none where it is found by its name."""
-        return () if self.given is None else ("--agent", self.given)
+        python = () if self.python is None else ("--python", self.python)
+        return () if self.given is None else ("--agent", self.given, *python)

@@ -1,14 +1,17 @@
-"""What an owner's code raised, said in one line, with the mend where it is one that a registration can bring."""
+"""What an owner's code raised, said in one line, with the mend where it is one that a registration can bring.
+
+Also the harness says it, in interpreters of all kinds: the standard library alone, Python 3.9 or later.
+"""
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from traceback import walk_tb
 from typing import Any, cast
-
-from pydantic import ValidationError
 
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 _ABOUT_VARIABLES = re.compile(r"\benviron|\benv\b", re.IGNORECASE)
@@ -16,9 +19,15 @@ _ABOUT_LACK = re.compile(r"\bnot set\b|\bunset\b|\bmissing\b|\brequired?s?\b|\bn
 _USUAL = re.compile(
     r"_(?:KEY|TOKEN|SECRET|PASSWORD|URL|URI|DSN|ID|HOST|PORT|ENDPOINT|REGION|PROJECT|VERSION|PATH|DIR)$"
 )
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
+"""Of Python 3.11; there is no group before."""
 
 
-class Explained(Exception):
+class Told(Exception):
+    """What was raised elsewhere, in the words in which it was told there."""
+
+
+class Explained(Told):
     """What an agent raised, or did, with the mend: the text is the whole sentence, told as it is."""
 
 
@@ -55,7 +64,7 @@ def told(problem: BaseException) -> str:
 
 def _told(problem: BaseException) -> str:
     first = next(_members(problem))
-    if isinstance(first, Explained):
+    if isinstance(first, Told):
         return str(first)
     text = f"{name_of(first)}: {text_of(first)}".rstrip(": ")
     mend = mend_of_missing(problem)
@@ -86,7 +95,7 @@ def missing_variables(problem: BaseException) -> tuple[str, ...]:
 
 def _members(problem: BaseException) -> Iterator[BaseException]:
     """Yield what a group holds, however deep; an exception by itself is its only member."""
-    if not isinstance(problem, BaseExceptionGroup):
+    if not isinstance(problem, _GROUP):
         yield problem
         return
     for each in cast("BaseExceptionGroup[BaseException]", problem).exceptions:
@@ -118,9 +127,15 @@ def _settings(problem: BaseException) -> tuple[str, ...]:
         if str(frame.f_globals.get("__name__")).startswith("pydantic_settings"):
             model: Any = next((each for each in frame.f_locals.values() if hasattr(each, "model_config")), None)
             prefix = str(getattr(model, "model_config", {}).get("env_prefix") or "")
-            faults = problem.errors() if isinstance(problem, ValidationError) else []
+            faults = _faults(problem)
             return tuple(f"{prefix}{each['loc'][0]}".upper() for each in faults if each["type"] == "missing")
     return ()
+
+
+def _faults(problem: BaseException) -> Sequence[Mapping[str, Any]]:
+    """Return what a `ValidationError` of pydantic names; nothing of any other exception."""
+    validation_error = getattr(sys.modules.get("pydantic"), "ValidationError", ())
+    return cast("Any", problem).errors() if isinstance(problem, validation_error) else ()
 
 
 def _named(problem: BaseException) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def test_only_discovery_knows_the_folders_of_agents_and_stubs() -> None:
 IMPORTERS = {"import_module", "reload", "__import__", "spec_from_file_location", "run_module", "run_path", "exec"}
 
 
-def test_only_what_discovers_and_the_preload_import_by_name() -> None:
+def test_only_what_discovers_the_harness_and_the_preload_import_by_name() -> None:
     def called(node: ast.Call) -> str:
         return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
@@ -176,10 +176,13 @@ def test_only_what_discovers_and_the_preload_import_by_name() -> None:
         if isinstance(node, ast.Call) and called(node) in IMPORTERS
     }
     assert importing == {
+        "matrix/adapters/harness/serve.py",
+        "matrix/adapters/harness/start.py",
         "matrix/capabilities/registry.py",
         "matrix/engine/preload.py",
         "matrix/lab/servers/prefork.py",
         "matrix/registry/importing.py",
+        "matrix/registry/loading.py",
     }
 
 
@@ -191,13 +194,15 @@ def test_importlib_is_otherwise_only_asked_for_versions_and_whether_a_module_is_
         if within(name, "importlib") and path.name not in {"discovery.py", "preload.py"}
     }
     assert others == {
+        ("matrix/adapters/harness/serve.py", "importlib.metadata"),
+        ("matrix/adapters/harness/start.py", "importlib"),
         ("matrix/capabilities/registry.py", "importlib"),
         ("matrix/engine/header.py", "importlib.metadata.PackageNotFoundError"),
         ("matrix/engine/header.py", "importlib.metadata.version"),
         ("matrix/registry/environments.py", "importlib.util"),
-        ("matrix/registry/importing.py", "importlib"),
         ("matrix/registry/importing.py", "importlib.util"),
-        ("matrix/registry/name_clash.py", "importlib.metadata.packages_distributions"),
+        ("matrix/registry/loading.py", "importlib"),
+        ("matrix/registry/name_clash.py", "importlib.metadata"),
     }
 
 

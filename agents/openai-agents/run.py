@@ -1,34 +1,17 @@
-"""One run of an agent of the OpenAI Agents SDK: python -I run.py MCP_CONFIG MODEL PROMPT.
+"""An agent of the OpenAI Agents SDK, as its documentation shows it: but for its patience, its defaults are measured."""
 
-But for its patience, nothing here differs from the SDK's documentation: its defaults are what is measured.
-"""
-
-import asyncio
-import gc
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
-# The import makes a million objects that all stay; looking for garbage among them costs a fifth of the start-up.
-gc.disable()
+from agents.mcp import MCPServer, MCPServerManager, MCPServerSse, MCPServerStdio, MCPServerStreamableHttp
+from openai import AsyncOpenAI
 
-from agents.mcp import (  # noqa: E402
-    MCPServer,
-    MCPServerManager,
-    MCPServerSse,
-    MCPServerStdio,
-    MCPServerStreamableHttp,
-)
+from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_tracing_disabled
 
-from agents import Agent, Runner, function_tool  # noqa: E402
-
-gc.freeze()
-gc.enable()
-
+set_tracing_disabled(disabled=True)
 PATIENCE = 30
 """Seconds for connecting and for an answer. By default the SDK has 10 and 5, which measures the machine: eight runs at
-once, each with a server process of its own, take longer than that to start on two cores."""
+once, each with a real server of its own that takes more than a second of CPU to start, are longer about it on two
+cores."""
 
 
 @function_tool
@@ -51,21 +34,17 @@ def server(name: str, entry: dict[str, Any]) -> MCPServer:
     return remote(address, name=name, client_session_timeout_seconds=PATIENCE)
 
 
-async def main(config: str, model: str, prompt: str) -> None:
-    """Connect to the servers, run the agent once, and print its answer."""
-    entries = json.loads(Path(config).read_text(encoding="utf-8"))["mcpServers"]  # noqa: ASYNC240 - before the run
-    servers = [server(name, entry) for name, entry in entries.items()]
-    async with MCPServerManager(servers, connect_timeout_seconds=PATIENCE) as manager:
-        agent = Agent(
-            name="Assistant",
-            instructions="You are a helpful assistant. Use your tools to answer.",
-            model=model,
-            tools=[order_status],
-            mcp_servers=manager.active_servers,
-        )
-        result = await Runner.run(agent, prompt)
-        print(result.final_output)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+async def run(task: Any) -> str:
+    """Connect to the task's servers, and run the agent once."""
+    async with AsyncOpenAI(base_url=task.model.base_url, api_key=task.model.api_key) as client:
+        servers = [server(name, entry) for name, entry in task.mcp_servers.items()]
+        async with MCPServerManager(servers, connect_timeout_seconds=PATIENCE) as manager:
+            agent = Agent(
+                name="Assistant",
+                instructions="You are a helpful assistant. Use your tools to answer.",
+                model=OpenAIResponsesModel(task.model.name, client),
+                tools=[order_status],
+                mcp_servers=manager.active_servers,
+            )
+            result = await Runner.run(agent, task.prompt)
+            return result.final_output

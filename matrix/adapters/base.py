@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from ..own_servers import OwnServers
+
 
 @dataclass(frozen=True)
 class Model:
@@ -41,6 +43,19 @@ class Answer:
     """What a command wrote to standard error."""
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What a row declares of its agent.
+
+    `deps` is a value or a factory of one, which is then called for every run. `model`, as `provider:name`, is asked in
+    place of the agent's own.
+    """
+
+    deps: object = None
+    own_servers: OwnServers = OwnServers.DROP
+    model: str | None = None
+
+
 class Instance(Protocol):
     """A running agent, wired to its servers; `ask` may be called concurrently."""
 
@@ -59,6 +74,16 @@ class OwnsProcesses(Protocol):
 
     async def leftovers(self, seconds: float) -> Sequence[str]:
         """Return the names of the processes that are still there after so many seconds; at once when none is."""
+        ...
+
+
+@runtime_checkable
+class LivesApart(Protocol):
+    """What makes instances that all live in one process of theirs: when that is lost, so are all runs in it."""
+
+    @property
+    def losses(self) -> int:
+        """How often that process was lost so far."""
         ...
 
 
@@ -95,3 +120,8 @@ class NotScripted(CannotStart):
 def base_url(protocol: str, url: str) -> str:
     """Return what the provider's own SDK takes as its base URL; only OpenAI's SDK wants the version in it."""
     return f"{url}/v1" if protocol.startswith("openai") else url
+
+
+def root_url(model: Model) -> str:
+    """Return the base URL of a model without the version in it."""
+    return model.base_url[: -len("/v1")] if model.protocol.startswith("openai") else model.base_url

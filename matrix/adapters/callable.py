@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import Any, cast
 
-import anyio.to_thread
-
-from matrix.adapters.base import Answer, Task
-from matrix.adapters.closing import Shared, closed
-from matrix.adapters.signatures import required_parameters
-from matrix.raised import Explained, exited, text_of, told
+from ..raised import Explained, exited, text_of, told
+from .base import Answer, Task
+from .closing import Shared, closed
+from .signatures import required_parameters
 
 _TEXT_NAMES = frozenset({"input", "message", "msg", "prompt", "query", "question", "text", "user_input", "user_prompt"})
 TASK_NOT_TEXT = "the callable is given a task, its text is task.prompt"
@@ -67,14 +66,14 @@ class CallableInstance:
         if _is_async(self._function):
             returned = await self._function(task)
         else:
-            returned = await anyio.to_thread.run_sync(self._function, task, abandon_on_cancel=True)
+            returned = await asyncio.to_thread(self._function, task)
             if inspect.isawaitable(returned):
                 returned = await returned
         if isinstance(returned, AsyncIterable):
             returned = "".join([_piece(each) async for each in cast("AsyncIterable[Any]", returned)])
         elif inspect.isgenerator(returned):
             pieces = cast("Iterable[Any]", returned)
-            returned = await anyio.to_thread.run_sync(lambda: "".join(map(_piece, pieces)), abandon_on_cancel=True)
+            returned = await asyncio.to_thread(lambda: "".join(map(_piece, pieces)))
         found = _read(returned)
         if found is None:
             raise Explained(self._misfit(returned))

@@ -18,7 +18,7 @@ from matrix.model import HOST_VARIABLE, Command
 from matrix.placeholders import fill
 from matrix.processes import RunProcesses
 
-_PASSED_ON = (
+PASSED_ON = (
     "AGENT_MATRIX_WORKER",
     "PATH",
     "LANG",
@@ -122,7 +122,7 @@ class CommandInstance:
         return _Start(argv, self._environment(values, home), home, *outputs)
 
     def _environment(self, values: Mapping[str, str], home: Path) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if self.bin_path is not None:
             kept["PATH"] = f"{self.bin_path}{os.pathsep}{kept.get('PATH', os.defpath)}"
         return {**kept, "HOME": str(home), **fill(self.command.env, values)}

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from matrix.adapters.base import CannotStart
-from matrix.adapters.signatures import SERVERS, required_parameters, wires_servers
-from matrix.raised import told
+from ..raised import told
+from .base import CannotStart
+from .signatures import SERVERS, required_parameters, wires_servers
 
 
 @dataclass(frozen=True)

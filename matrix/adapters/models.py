@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
-from matrix.adapters.base import CannotStart, NotScripted
+from .base import CannotStart, NotScripted
 
 _OTHERS: Mapping[str, str] = MappingProxyType(
     {

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from fastmcp.client.transports import FastMCPTransport
 from pydantic_ai import RunContext
-from pydantic_ai.mcp import MCPToolset
-from pydantic_ai.toolsets import AbstractToolset, DynamicToolset, FunctionToolset, WrapperToolset
+from pydantic_ai.toolsets import AbstractToolset, FunctionToolset, WrapperToolset
 
-from matrix.model import OwnServers
-from matrix.raised import Explained, told
+from ..own_servers import OwnServers
+from ..raised import Explained, told
+from .toolsets import DynamicToolset, is_mcp, transport_of
+
+if TYPE_CHECKING:
+    from typing import Self
 
 AnyToolset = AbstractToolset[Any]
+_IN_PROCESS = "FastMCPTransport"
+"""The class of a transport to a server in the agent's own process."""
 _AGENTS_FUNCTIONS = "<agent>"
 """The id of the toolset that holds an agent's own functions: an override of toolsets leaves it in its place."""
 
@@ -70,10 +74,10 @@ def _is_own(leaf: AnyToolset, handed: Mapping[str, Any]) -> bool:
 
     Where it was handed some, what cannot be told to lead elsewhere is taken for one of these.
     """
-    if not isinstance(leaf, MCPToolset):
+    if not is_mcp(leaf):
         return False
-    transport: Any = leaf.client.transport
-    if isinstance(transport, FastMCPTransport):
+    transport = transport_of(leaf)
+    if type(transport).__name__ == _IN_PROCESS:
         return False
     url, command = getattr(transport, "url", None), getattr(transport, "command", None)
     if url is not None:
@@ -86,7 +90,7 @@ def _is_own(leaf: AnyToolset, handed: Mapping[str, Any]) -> bool:
 
 def _name(toolset: AnyToolset) -> str:
     """Return what people call a server: its id, and where it is."""
-    transport: Any = getattr(getattr(toolset, "client", None), "transport", None)
+    transport = transport_of(toolset)
     words = [getattr(transport, "command", None) or "", *(getattr(transport, "args", None) or ())]
     place = str(getattr(transport, "url", None) or " ".join(words)).strip()
     names = [repr(toolset.id)] if toolset.id else []

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from types import NoneType
 from typing import Any, cast
 
-from fastmcp.client.transports import ClientTransport, SSETransport, StdioTransport, StreamableHttpTransport
 from pydantic_ai import AgentRunResult
 from pydantic_ai.agent import AbstractAgent
-from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.messages import ModelMessage
-from pydantic_ai.toolsets import AbstractToolset
 
-from matrix.adapters.base import Answer, Instance, Task
-from matrix.adapters.factory import Made
-from matrix.adapters.own_servers import treated
-from matrix.model import OwnServers
-from matrix.raised import Explained, exited, told
+from ..raised import Explained, exited, told
+from .base import Answer, Declared, Instance, Task
+from .factory import Made
+from .own_servers import treated
+from .toolsets import Toolsets, attached
 
 AnyAgent = AbstractAgent[Any, Any]
-Toolsets = Sequence[AbstractToolset[Any]]
 Deps = Callable[[], Any]
-LIMIT_SECONDS = 30.0
-"""How long a toolset that nobody but us has attached waits for a connection, and for an answer."""
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a row declares of its agent.
-
-    `deps` is a value or a factory of one, which is then called for every run. `model`, as `provider:name`, is asked in
-    place of the agent's own.
-    """
-
-    deps: object = None
-    own_servers: OwnServers = OwnServers.DROP
-    model: str | None = None
 
 
 def start(made: Made, servers: Mapping[str, Any], declared: Declared) -> Instance:
@@ -64,33 +43,6 @@ def _deps(agent: AnyAgent, given: Any) -> Deps | None:
     kind = agent.deps_type
     is_value = inspect.isclass(kind) and kind is not object and isinstance(given, kind)
     return cast("Deps", given) if callable(given) and not is_value else lambda: given
-
-
-def attached(servers: Mapping[str, Any]) -> Toolsets:
-    """Return the library's own toolsets for these servers, each with its server's name as prefix.
-
-    Their limits are ours, since no owner has chosen any: the library's, 5 s to connect and 300 s to answer, would have
-    a server on a busy machine missing, and a silent one waited for beyond the end of a cell. A server's process ends
-    with the run that has started it: nobody would end one that is kept, since an agent is nothing to be closed.
-    """
-    return [
-        MCPToolset(_transport(entry), id=name, init_timeout=LIMIT_SECONDS, read_timeout=LIMIT_SECONDS).prefixed(name)
-        for name, entry in servers.items()
-    ]
-
-
-def _transport(entry: Mapping[str, Any]) -> ClientTransport:
-    """Return the way to a server as its entry, in the `mcpServers` form, says."""
-    if "command" in entry:
-        return StdioTransport(
-            entry["command"],
-            list(entry.get("args") or []),
-            env=entry.get("env"),
-            cwd=entry.get("cwd"),
-            keep_alive=False,
-        )
-    remote = SSETransport if entry.get("type") == "sse" else StreamableHttpTransport
-    return remote(entry["url"], headers=entry.get("headers"))
 
 
 class PydanticAiInstance:
@@ -154,4 +106,4 @@ class PydanticAiInstance:
             raise Explained(f"the factory of its deps raised {told(problem)}") from problem
 
     def _lacks_deps(self, problem: Exception) -> bool:
-        return self._agent.deps_type not in {NoneType, None, object} and "'NoneType' object" in told(problem)
+        return self._agent.deps_type not in {type(None), None, object} and "'NoneType' object" in told(problem)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Only this agent (a glob), or one more: package.module:attribute, or a TOML file.",
 )
+@click.option("--python", metavar="FILE", help="The interpreter that imports such an agent (default: this one).")
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server (a glob).")
 @click.option("--transport", "transports", multiple=True, metavar="NAME", help="Only stdio, http or sse.")
 @click.option("--capability", "capabilities", multiple=True, metavar="ID", help="Only this capability (a glob).")
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
 def run(
     agents: tuple[str, ...],
+    python: str | None,
     servers: tuple[str, ...],
     transports: tuple[str, ...],
     capabilities: tuple[str, ...],
@@ -91,7 +93,7 @@ def run(
     filters = Filters(agents, servers, transports, capabilities, revisions, cells)
     source = pinned if configs is None else _stored(configs, policy)
     request = Request(
-        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source, strict_pins),
+        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source, python=python, strict_pins=strict_pins),
         output=output,
         jobs=jobs,
         repeat=repeat,

@@ -21,7 +21,7 @@ def header_of(plan: Plan, options: Options) -> RunHeader:
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         packages={name: _version(name) for name in PACKAGES},
-        pins={agent.name: agent.packages for agent in plan.agents if agent.command is not None},
+        pins={agent.name: agent.packages for agent in plan.agents if agent.command or agent.harness},
         unpinned={agent.name: agent.unpinned for agent in plan.agents if agent.unpinned},
         agents={agent.name: agent.summary for agent in plan.agents},
         capabilities={each.id: CapabilityHeader(each.severity, each.title, each.needs) for each in plan.capabilities},

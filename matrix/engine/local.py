@@ -19,7 +19,7 @@ from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.options import Options
 from matrix.engine.process import INTRUDED, Lost, WorkerProcess, start
-from matrix.engine.queue import AgentQueue, combined, confirmed, shared_runs
+from matrix.engine.queue import AgentQueue, by_question, combined, confirmed, shared_runs
 from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
@@ -76,7 +76,7 @@ class LocalEngine:
         asked = [each.cell for each in self._plan.asked]
         together = [cell for cell in asked if self._capability(cell).together]
         yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
-        for group in _by_question(together):
+        for group in by_question(together):
             with contextlib.ExitStack() as stack:
                 try:
                     self._shared = stack.enter_context(
@@ -189,14 +189,16 @@ class LocalEngine:
                 if asked is None:
                     worker.intruded = True
                     return
-                queue.ended_alone = 0
-                if asked.shared and outcome.verdict is not Verdict.PASSED:
+                if report.process_lost and not report.alone:
+                    queue.alone.append((outcome.cell,))
+                elif asked.shared and outcome.verdict is not Verdict.PASSED:
                     # That others shared its run must not be the reason: what it comes to alone counts.
+                    queue.ended_alone = 0
                     queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
                     alone = self._capability(outcome.cell).alone
                     (queue.alone if alone else queue.waiting).appendleft((outcome.cell,))
                 else:
-                    yield from self._record(queue, Attempt(outcome, evidence), ended_worker=False)
+                    yield from self._ended(queue, Attempt(outcome, evidence), process_lost=report.process_lost)
             case CannotLoad(cause, mend):
                 yield from self._give_up(queue, Verdict.FAILED, f"{cause}; {mend}")
             case NotAsked(reason):
@@ -223,18 +225,23 @@ class LocalEngine:
         elif lost is INTRUDED:  # nothing that it says from now on could be believed
             yield from self._give_up(queue, lost.verdict, lost.reason, (*cells, *queue.drain()))
         elif len(cells) == 1:
-            queue.ended_alone += 1
-            last = Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason))
-            yield from self._record(queue, last, ended_worker=True)
-            if queue.ended_alone >= SAME_END_LIMIT:
-                reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {lost.reason}"
-                yield from self._give_up(queue, lost.verdict, reason)
+            lone = Attempt(Outcome.of_one_attempt(cells[0], lost.verdict, lost.reason))
+            yield from self._ended(queue, lone, process_lost=True)
         else:
             self._ask_again(queue, cells, lost)
 
     def _ask_again(self, queue: AgentQueue, cells: Sequence[Cell], lost: Lost) -> None:
         queue.alone.extend((cell,) for cell in cells)
         queue.again.expect(cells, lost)
+
+    def _ended(self, queue: AgentQueue, attempt: Attempt, *, process_lost: bool) -> Iterator[EngineEvent]:
+        """Deal with a cell that has ended, and, asked alone, may have ended the process that its agent lives in."""
+        queue.ended_alone = queue.ended_alone + 1 if process_lost else 0
+        yield from self._record(queue, attempt, ended_worker=process_lost)
+        if queue.ended_alone >= SAME_END_LIMIT:
+            outcome = attempt.outcome
+            reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {outcome.reason}"
+            yield from self._give_up(queue, outcome.verdict, reason)
 
     def _all_lost(self) -> Iterator[EngineEvent]:
         """Deal with the end of the fork server, and with it of every worker."""
@@ -284,11 +291,3 @@ class LocalEngine:
 
     def _capability(self, cell: Cell) -> Capability:
         return self._capabilities[cell.capability]
-
-
-def _by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Return the cells question by question, whoever is asked, in their order."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.column, []).append(cell)
-    return list(groups.values())

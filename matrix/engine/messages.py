@@ -80,6 +80,10 @@ class Done:
 
     outcome: Outcome
     evidence: Any = field(repr=False, default=None)
+    process_lost: bool = False
+    """Whether the process that the agent lives in was lost meanwhile, so that the cell came to nothing good."""
+    alone: bool = False
+    """Whether no other cell was in flight meanwhile."""
     kind: Literal["done"] = "done"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
-from matrix.errors import NoAgents, NotPinned, nearest
+from matrix.errors import NoAgents, NoInterpreter, NothingToImport, NotPinned, nearest
 from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Agent, Capability, Severity
 from matrix.plan import Filters, Machine, make_plan, matching_agents
@@ -37,6 +38,8 @@ class Wish:
     shard: tuple[int, int] = (1, 1)
     live: bool = False
     source: SourceReader = pinned
+    python: str | None = None
+    """The interpreter that imports the agents that import strings name; None: ours."""
     strict_pins: bool = False
     """Whether rows are refused whose packages name no exact version."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -66,7 +69,8 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
         valid_name(registration_name(each)) if is_registration(each) else each for each in wish.filters.agents
     )
     filters = replace(wish.filters, agents=names)
-    agents = find_agents(wish.root, registrations)
+    _check_python(wish.python, registrations)
+    agents = find_agents(wish.root, registrations, wish.python)
     if len(agents) == 1 and not names:
         raise NoAgents(wish.root)
     capabilities = find_capabilities()
@@ -95,6 +99,16 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     wanted = {name for each in plan.asked for name in each.cell.servers}
     machine = Machine(source.lacking(wanted, note), _lacking_agents(plan.agents, wish.live, note))
     return Prepared(planned(machine), source)
+
+
+def _check_python(python: str | None, registrations: Sequence[str]) -> None:
+    """Raise UsageError where an interpreter is named that is not there, or that has nothing to import."""
+    if python is None:
+        return
+    if all(each.endswith(".toml") for each in registrations):
+        raise NothingToImport
+    if shutil.which(str(Path(python).expanduser().absolute())) is None:
+        raise NoInterpreter(python)
 
 
 def _with_known_declarations(agent: Agent, capabilities: Sequence[Capability]) -> Agent:
@@ -127,7 +141,7 @@ def _lacking_agents(agents: Sequence[Agent], live: bool, note: Callable[[str], N
 
 
 def _not_live(agent: Agent) -> str | None:
-    if agent.command is not None:
+    if agent.command is not None or agent.harness is not None:
         return NOT_LIVE
     missing = [key for key in agent.live_keys if key not in os.environ]
     if missing and not agent.is_control:
@@ -136,10 +150,9 @@ def _not_live(agent: Agent) -> str | None:
 
 
 def _not_installed(agent: Agent, note: Callable[[str], None]) -> str | None:
-    spec = None if agent.command is None else agent.command.environment
     try:
-        if spec is not None:
-            environments.ensure(spec, note)
+        if agent.environment is not None:
+            environments.ensure(agent.environment, note)
     except EnvironmentUnavailable as problem:
         return problem.reason
     return None

@@ -99,6 +99,14 @@ def shared_runs(cells: Iterable[Cell], capabilities: Mapping[str, Capability]) -
     return [tuple(each) for each in runs.values()]
 
 
+def by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Return the cells question by question, whoever is asked, in their order."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.column, []).append(cell)
+    return list(groups.values())
+
+
 def confirmed(alone: Attempt, shared: Attempt) -> Attempt:
     """Return what a cell came to alone; where it was red only in the run that it shared, that is told."""
     if alone.outcome.verdict is not Verdict.PASSED:

@@ -21,8 +21,9 @@ from matrix.adapters.base import (
     Task,
     base_url,
 )
-from matrix.adapters.choose import Starter
 from matrix.adapters.command import CommandFailed
+from matrix.adapters.harness.instance import AgentRaised
+from matrix.adapters.target import Starter
 from matrix.capabilities.verbs import Run, Unmet, Unsupported
 from matrix.descent import below, strays
 from matrix.engine.agent_session import AgentSession
@@ -263,6 +264,8 @@ class Verbs:
 
 
 def _stderr_of(running: asyncio.Future[Any]) -> str:
-    """Return what a command that failed wrote to its standard error."""
+    """Return what a command that failed wrote to its standard error, or the end of an agent's traceback."""
     problem = None if running.cancelled() else running.exception()
-    return cast("CommandFailed", problem).stderr if is_of(problem, CommandFailed) else ""
+    if is_of(problem, CommandFailed) or is_of(problem, AgentRaised):
+        return cast("CommandFailed | AgentRaised", problem).stderr
+    return ""

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +20,10 @@ import anyio.to_thread
 import respx
 
 from matrix.adapters import certificate
-from matrix.adapters.choose import Starter, imported, starter, takes_its_model_from_the_task
+from matrix.adapters.base import LivesApart
+from matrix.adapters.choose import imported, starter, takes_its_model_from_the_task
 from matrix.adapters.provider_keys import set_variables
+from matrix.adapters.target import Starter
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine import tampering
 from matrix.engine.cell import execute
@@ -76,7 +78,7 @@ def main(job: Job, channel: Channel, folder: Path) -> None:
         live = job.live and not job.agent.is_control  # the control has the scripted model in every run
         if not live and job.scratch is not None:
             certificate.trust_it_alone(os.environ, job.scratch)
-        if job.agent.command is None:
+        if job.agent.command is None and job.agent.harness is None:
             set_variables(job.agent, os.environ, live=live)
         try:
             start = starter(job.agent)
@@ -142,6 +144,13 @@ def _set_apart() -> None:
     warnings.simplefilter("ignore")
 
 
+@dataclass
+class _Company:
+    """Whether a cell in flight has, or has had, others beside it."""
+
+    others: bool
+
+
 class Worker:
     """Takes questions from the pipe, runs them concurrently, and sends what they came to."""
 
@@ -153,6 +162,7 @@ class Worker:
         self._capabilities = {each.id: each for each in find_capabilities()}
         self._setting = Setting(lab, job.agent, start, self._attached, self._probes, headers=HEADERS, hide=servers.hide)
         self._sending = threading.Lock()
+        self._in_flight: dict[int, _Company] = {}
 
     def play(self, conversation: Conversation, path: str, body: bytes) -> Awaitable[WireResponse]:
         """Have the lab answer a model request that came through the HTTP client's transport."""
@@ -180,6 +190,7 @@ class Worker:
             task.add_done_callback(running.discard)
 
     async def _one(self, ask: Ask) -> None:
+        losses, company = self._losses(), self._arrives(ask.number)
         limits = {"deadline": ask.deadline, "start_up": ask.start_up}
         asked = [(each, replace(self._capabilities[each.capability], **limits)) for each in ask.cells]
         setting = replace(self._setting, group_size=ask.group_size)
@@ -188,17 +199,34 @@ class Worker:
         except Exception as problem:  # noqa: BLE001  (a cell without an outcome would be taken for one that blocks)
             reason = printable(f"the worker could not tell what it saw: {told(problem)}")
             done = [(Outcome.of_one_attempt(each, Verdict.ERRORED, reason), None) for each in ask.cells]
+        del self._in_flight[ask.number]
+        lost = self._losses() > losses
         for outcome, evidence in done:
-            self._send(outcome, evidence)
+            self._send(outcome, evidence, lost=lost, alone=not company.others)
 
-    def _send(self, outcome: Outcome, evidence: Any) -> None:
+    def _losses(self) -> int:
+        """Return how often the process that the agent lives in was lost, where that is not this one."""
+        start = self._setting.start
+        return start.losses if isinstance(start, LivesApart) else 0
+
+    def _arrives(self, number: int) -> _Company:
+        """Note that a cell is in flight, with those that are."""
+        company = _Company(others=bool(self._in_flight))
+        for each in self._in_flight.values():
+            each.others = True
+        self._in_flight[number] = company
+        return company
+
+    def _send(self, outcome: Outcome, evidence: Any, *, lost: bool, alone: bool) -> None:
         """Send what a cell came to; where it is red, with what the agent has done to our process."""
         if outcome.is_red and (did := tampering.found()) is not None:
             outcome = _after(printable(did), outcome)
+        done = Done(outcome, evidence, lost and outcome.verdict is not Verdict.PASSED, alone)
         try:
-            message = encoded(Done(outcome, evidence))
+            message = encoded(done)
         except ValueError as problem:
-            message = encoded(Done(outcome, {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}))
+            kept = {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}
+            message = encoded(replace(done, evidence=kept))
         with self._sending:
             self._channel.send(message)
 

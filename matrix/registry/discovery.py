@@ -24,18 +24,19 @@ PYPROJECT_KEYS = ("agents",)
 """What `[tool.matrix]` may have."""
 
 
-def find_agents(root: Path, extra: Sequence[str] = ()) -> tuple[Agent, ...]:
+def find_agents(root: Path, extra: Sequence[str] = (), python: str | None = None) -> tuple[Agent, ...]:
     """Return every registered agent, sorted by name, the control first.
 
     `root` is a project: its `agents/` folder and the `[tool.matrix.agents]` of its pyproject.toml are read, besides
-    the entry points of the installed packages. `extra` are import strings and paths of TOML files. Where two
+    the entry points of the installed packages. `extra` are import strings and paths of TOML files; `python` is the
+    interpreter that is to import what the former name, where it is not ours. Where two
     registrations have one name, the nearer wins: extra, pyproject, folder, entry point.
     Two with one name in the same place are a broken row.
     Raises ConfigurationError for a pyproject.toml or an agents/ folder that cannot be read.
     """
     root = root.absolute()
     found: dict[str, Agent] = {}
-    given = (_named(each, str(root)) for each in extra)
+    given = (_named(each, str(root), python) for each in extra)
     for rows in (_entry_points(str(root)), _folder(root), _pyproject(root), given):
         found |= _one_each(rows)
     found[CONTROL] = Agent(
@@ -145,12 +146,12 @@ def _pyproject_rows(path: Path) -> Mapping[str, object]:
     return mapping(rows)
 
 
-def _named(text: str, root: str) -> Agent:
+def _named(text: str, root: str, python: str | None) -> Agent:
     name = registration_name(text)
     if text.endswith(".toml"):
         path = Path(text).resolve()
         return from_toml(path, name, Registration(RegistrationKind.TOML_FILE, str(path), root=root), path.parent)
-    registration = Registration(RegistrationKind.IMPORT_STRING, text, root=str(Path.cwd()))
+    registration = Registration(RegistrationKind.IMPORT_STRING, text, root=str(Path.cwd()), python=python)
     return from_import_string(text, name, registration, Path.cwd())
 
 

@@ -7,9 +7,11 @@ other rows too: they may need whatever has the name.
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
-from importlib.metadata import packages_distributions
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 OURS = frozenset({"matrix", "mcp_stubs"})
 """Packages of this tool: in the process that runs an agent, their names are taken."""
@@ -95,4 +97,6 @@ def _owner(name: str, folder: Path) -> str:
 
 
 def _distribution(top: str) -> str | None:
-    return next(iter(sorted(packages_distributions().get(top, ()))), None)
+    find: Any = getattr(importlib.metadata, "packages_distributions", dict)  # there is no such function in Python 3.9
+    found: Mapping[str, Sequence[str]] = find()
+    return next(iter(sorted(found.get(top, ()))), None)

@@ -8,148 +8,38 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import ValidationError
 
 from matrix.errors import ConfigurationError
-from matrix.model import CONTROL, Agent, Command, EnvironmentSpec, OwnServers, Probe, Problem
-from matrix.origin import Registration
-from matrix.placeholders import placeholders, unknown_placeholder
-from matrix.toml_file import first_fault, read_toml
-
-PLACEHOLDERS = (
-    "prompt",
-    "mcp_config",
-    "model_base_url",
-    "model_api_key",
-    "model_name",
-    "home",
-    "bin",
-    "folder",
+from matrix.harness_spec import Harness, HarnessKind
+from matrix.model import (
+    CONTROL,
+    Agent,
+    Command,
+    EnvironmentSpec,
+    Probe,
+    Problem,
 )
-"""What is filled in, for every run, in the arguments, the environment and the files of a command."""
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-def _import_string(text: str) -> str:
-    if not re.fullmatch(r"[\w.]+:[\w.]+", text):
-        raise ValueError(f"{text!r} should be an import string, such as 'package.module:create_agent'")
-    return text
-
-
-ImportString = Annotated[str, AfterValidator(_import_string)]
-
-
-class NativeRow(BaseModel):
-    """`[native]`: one of the agent's own tools, which a cell calls beside its MCP tools."""
-
-    model_config = _STRICT
-    tool: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    contains: str = ""
-
-
-class InstallRow(BaseModel):
-    """`[install]`: packages for an environment of the row's own."""
-
-    model_config = _STRICT
-    pypi: tuple[str, ...] = ()
-    npm: tuple[str, ...] = ()
-    python: str | None = None
-
-    @model_validator(mode="after")
-    def some_package(self) -> InstallRow:
-        """An environment without a package would be none."""
-        if not (self.pypi or self.npm):
-            raise ValueError("needs a package, `pypi` or `npm` or both")
-        return self
-
-
-class AgentRow(BaseModel):
-    """One registration: `factory` (an import string) or `argv` (a command), and what the agent declares."""
-
-    model_config = _STRICT
-    # In this order: what a placeholder may be depends on the first two.
-    install: InstallRow | None = None
-    argv: tuple[str, ...] = ()
-    factory: ImportString | None = None
-    files: dict[str, str] = Field(default_factory=dict)
-    summary: str = ""
-    protocol: Literal["openai-chat", "openai-responses", "anthropic", "google"] = "openai-chat"
-    model: str = "gpt-4.1-mini"
-    services: ImportString | None = None
-    deps: ImportString | None = None
-    own_servers: OwnServers = OwnServers.DROP
-    env: dict[str, str] = Field(default_factory=dict)
-    live_keys: tuple[str, ...] = ()
-    native: NativeRow | None = None
-    unsupported: tuple[str, ...] = ()
-
-    @field_validator("argv", "env", "files")
-    @classmethod
-    def known_placeholders(cls, value: Any, info: ValidationInfo) -> Any:
-        """A misspelt placeholder must not reach a program; the environment of a factory is taken as it is."""
-        if info.field_name == "env" and not info.data.get("argv"):
-            if meant := sorted(placeholders(value) & set(PLACEHOLDERS)):
-                raise ValueError(f"has {{{meant[0]}}}, which is filled in for commands (`argv`) only")
-            return value
-        if told := unknown_placeholder(value, PLACEHOLDERS):
-            raise ValueError(told)
-        if info.data.get("install") is None and "bin" in placeholders(value):
-            raise ValueError("has {bin}, which is the folder of what `install` names, and the row has no `install`")
-        return value
-
-    @field_validator("files")
-    @classmethod
-    def below_home(cls, files: dict[str, str]) -> dict[str, str]:
-        """Files are written below the run's own HOME, nowhere else."""
-        for name in files:
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or not path.parts:
-                raise ValueError(f"{name!r} should be a path below the run's HOME")
-            if placeholders(name):
-                raise ValueError(f"{name!r} should be a plain path: placeholders are filled in in what a file holds")
-        return files
-
-    @model_validator(mode="after")
-    def one_way_to_start(self) -> AgentRow:
-        """Either a factory or a command, each with its own keys."""
-        if bool(self.factory) == bool(self.argv):
-            raise ValueError("name either `factory` (an import string) or `argv` (a command)")
-        if self.factory and self.files:
-            raise ValueError("`files` are written for a command (`argv`) only, not for a `factory`")
-        if self.factory and self.install:
-            raise ValueError("`install` is for a command (`argv`) only: a `factory` is imported where the matrix runs")
-        if self.argv and self.services:
-            raise ValueError("`services` answer the calls of a `factory` only: a command makes them in its own process")
-        for key in ("deps", "own_servers"):
-            if self.argv and key in self.model_fields_set:
-                raise ValueError(f"`{key}` is for a `factory` only: a command has its own")
-        return self
+from matrix.origin import Registration
+from matrix.placeholders import placeholders
+from matrix.registry.row import AgentRow, InstallRow
+from matrix.toml_file import first_fault, read_toml
 
 
 def from_toml(path: Path, name: str, registration: Registration, root: Path | None = None) -> Agent:
     """Read a row from a TOML file; a file that cannot be read is a row with a problem.
 
-    A factory is imported from `root`; the files of a command stand beside the TOML file.
+    A factory is imported from `root`; what a process of its own is started with stands beside the TOML file.
     """
     try:
         data = read_toml(path)
     except ConfigurationError as problem:
         cause = ": ".join(part for part in (problem.place, problem.mend) if part)
         return broken(name, registration, cause, f"correct {path}")
-    folder = path.parent.resolve() if "argv" in data else root
+    folder = root if "factory" in data else path.parent.resolve()
     return from_mapping(data, name, registration, folder)
 
 
@@ -166,8 +56,9 @@ def from_mapping(data: Mapping[str, Any], name: str, registration: Registration,
         name=name,
         registration=registration,
         summary=row.summary,
-        target=row.factory,
+        target=row.factory or row.target or row.module,
         command=command,
+        harness=None if command is not None or row.factory else _harness(name, row, folder),
         protocol=row.protocol,
         model=row.model,
         services=row.services,
@@ -178,13 +69,17 @@ def from_mapping(data: Mapping[str, Any], name: str, registration: Registration,
         own_servers=row.own_servers,
         native=None if row.native is None else Probe(**row.native.model_dump()),
         unsupported=frozenset(row.unsupported),
-        problem=None if command is None else _missing_command(command, registration, folder),
+        problem=_missing_command(command, registration, folder)
+        if command is not None
+        else _missing_interpreter(row, registration, folder),
     )
 
 
 def from_import_string(text: str, name: str, registration: Registration, folder: Path | None = None) -> Agent:
-    """Make a row of `package.module:attribute`."""
-    return from_mapping({"factory": text}, name, registration, folder)
+    """Make a row of `package.module:attribute`, imported here, or by the interpreter that its registration names."""
+    python = registration.python
+    row = {"factory": text} if python is None else {"target": text, "python": python}
+    return from_mapping(row, name, registration, folder)
 
 
 def with_valid_name(agent: Agent) -> Agent:
@@ -214,6 +109,33 @@ def _environment(name: str, install: InstallRow | None) -> EnvironmentSpec | Non
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", name)
     folder = plain if re.match(r"[A-Za-z0-9]", plain) else f"row{plain}"
     return EnvironmentSpec(folder, install.pypi, install.npm, install.python)
+
+
+def _harness(name: str, row: AgentRow, folder: Path | None) -> Harness:
+    environment = _environment(name, row.install)
+    if row.harness:
+        return Harness(HarnessKind.OWN, row.harness, environment)
+    if row.module:
+        return Harness(HarnessKind.NODE, ("node",), environment)
+    python = "{bin}/python" if row.python is None else str(_interpreter(row.python, folder))
+    return Harness(HarnessKind.PYTHON, (python,), environment)
+
+
+def _interpreter(python: str, folder: Path | None) -> Path:
+    """Return where an interpreter is; links are not followed, for a virtual environment's is one."""
+    return Path(folder or "", Path(python).expanduser()).absolute()
+
+
+def _missing_interpreter(row: AgentRow, registration: Registration, folder: Path | None) -> Problem | None:
+    """Say what is not there of what a harness is started with; nothing is missing that will be installed."""
+    if row.python and shutil.which(str(_interpreter(row.python, folder))) is None:
+        cause = f"the interpreter {row.python!r} cannot be found in {folder}, or is not executable"
+        return Problem(cause, f"correct `python` in {registration}")
+    if row.module and not Path(folder or "", row.module).is_file():
+        return Problem(f"there is no file {row.module!r} in {folder}", f"correct `module` in {registration}")
+    if row.module and row.install is None and shutil.which("node") is None:
+        return Problem("Node.js cannot be found on PATH", "install it, or name an npm package in `install`")
+    return None
 
 
 def _missing_command(command: Command, registration: Registration, folder: Path | None) -> Problem | None:

@@ -41,6 +41,6 @@ async def test_a_capability_passes_on_the_control(lab: Lab, name: str) -> None:
     plan = make_plan([CONTROL], [capability], find_stubs())
     cell = next(each.cell for each in plan.cells if is_the_one(each.cell, capability, "http"))
     setting = Setting(lab, CONTROL, starter(CONTROL)(lab.folder), attached, lambda *_: ())
-    outcome, evidence = await execute(cell, capability, setting, ASKED.index(name))
+    [(outcome, evidence)] = await execute([(cell, capability)], setting, ASKED.index(name))
     assert (outcome.verdict, outcome.reason) == ("passed", "")
     assert evidence["model"]

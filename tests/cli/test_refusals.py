@@ -38,6 +38,14 @@ from tests.samples import outcome
         ("run --jobs 0", "Invalid value for '--jobs': 0 is not in the range 1<=x<=256."),
         ("run --jobs many", "Invalid value for '--jobs': 'many' is not a valid integer range."),
         ("run --repeat 0", "Invalid value for '--repeat': 0 is not in the range 1<=x<=100."),
+        (
+            "run --python .venv/bin/python",
+            "--python is the interpreter that imports --agent package.module:attribute; name",
+        ),
+        (
+            "run --agent a:b --python no/python",
+            "--python: 'no/python' cannot be found, or is not executable; name a Py",
+        ),
         ("run --agent", "Option '--agent' requires an argument."),
         ("run --agents stan", "No such option '--agents'. Did you mean '--agent'?"),
         ("run stan", "unexpected extra argument"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from matrix.environment_spec import EnvironmentSpec
+from matrix.harness_spec import HarnessKind
 from matrix.model import Agent, OwnServers, Probe
 from matrix.origin import Registration, RegistrationKind
 from matrix.registry.registration import from_import_string, from_mapping, from_toml, with_valid_name
@@ -128,15 +129,19 @@ def test_a_missing_command_is_a_problem_of_its_row(tmp_path: Path, program: str,
 @pytest.mark.parametrize(
     ("row", "cause", "key"),
     [
-        ({}, "the row: name either `factory`", "the row"),
-        ({"factory": "a:b", "argv": ["sh"]}, "the row: name either `factory`", "the row"),
+        (
+            {},
+            "the row: name one way to start it, `factory`, `target`, `module`, `argv` or `harness`; it has none",
+            "the row",
+        ),
+        ({"factory": "a:b", "argv": ["sh"]}, "the row: name one way to start it", "the row"),
         ({"factory": "a:b", "sumary": "?"}, "sumary: unknown key (the nearest is 'summary')", "sumary"),
         ({"factory": "no colon"}, "factory: 'no colon' should be an import string", "factory"),
         ({"factory": "a:b", "protocol": "soap"}, "protocol: Input should be 'openai-chat'", "protocol"),
         ({"factory": "a:b", "native": {"arguments": {}}}, "native.tool: Field required", "native.tool"),
         ({"argv": ["sh"], "env": {"PORT": 80}}, "env.PORT: Input should be a valid string", "env.PORT"),
-        ({"argv": ["sh"], "deps": "a:b"}, "the row: `deps` is for a `factory` only", "the row"),
-        ({"argv": ["sh"], "own_servers": "keep"}, "the row: `own_servers` is for a `factory` only", "the row"),
+        ({"argv": ["sh"], "deps": "a:b"}, "the row: `deps` is for a `factory` or a `target`", "the row"),
+        ({"argv": ["sh"], "own_servers": "keep"}, "the row: `own_servers` is for a `factory` or a `target`", "the row"),
         ({"factory": "a:b", "own_servers": "stub"}, "own_servers: Input should be 'replace', 'drop'", "own_servers"),
         ({"argv": ["sh"], "files": {"../x": ""}}, "files: '../x' should be a path below", "files"),
         ({"argv": ["sh"], "files": {"/etc/x": ""}}, "files: '/etc/x' should be a path", "files"),
@@ -232,3 +237,68 @@ def test_a_name_that_does_not_fit_into_a_cells_id_is_a_row_that_says_so(name: st
     assert repr(name) in str(row.problem)
     assert row.name != "control"
     assert with_valid_name(row) == row
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "argv"),
+    [
+        ({"target": "run:agent", "install": {"pypi": ["x==1"]}}, HarnessKind.PYTHON, ("{bin}/python",)),
+        ({"target": "run:agent", "python": "/bin/sh"}, HarnessKind.PYTHON, ("/bin/sh",)),
+        ({"module": "run.mjs", "install": {"npm": ["x@1.0.0"]}}, HarnessKind.NODE, ("node",)),
+        ({"harness": ["sh", "{folder}/serve.sh"]}, HarnessKind.OWN, ("sh", "{folder}/serve.sh")),
+    ],
+)
+def test_a_row_in_an_environment_of_its_own_says_how_its_harness_is_started(
+    tmp_path: Path, row: dict[str, Any], kind: HarnessKind, argv: tuple[str, ...]
+) -> None:
+    (tmp_path / "run.mjs").touch()
+    agent = from_mapping(row, "shop", at("shop.toml"), tmp_path)
+    assert agent.problem is None
+    assert agent.harness is not None
+    assert (agent.harness.kind, agent.harness.argv, agent.command) == (kind, argv, None)
+    assert agent.packages == tuple(each for names in row.get("install", {}).values() for each in names)
+
+
+def test_an_owners_interpreter_is_looked_for_beside_the_row_and_its_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/bin/sh")
+    agent = registered(tmp_path, 'target = "run:agent"\npython = ".venv/bin/python"\n')
+    assert agent.harness is not None
+    assert (agent.harness.argv, agent.folder) == ((str(tmp_path / ".venv" / "bin" / "python"),), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"target": "a:b"}, "the row: `target` needs an interpreter of its own, `python` or `[install] pypi`"),
+        ({"target": "a:b", "install": {"npm": ["x@1"]}}, "the row: `target` needs an interpreter of its own"),
+        (
+            {"target": "a:b", "factory": "a:b"},
+            "the row: name one way to start it, `factory`, `target`, `module`, `argv`",
+        ),
+        (
+            {"target": "a:b", "python": "/bin/sh", "install": {"pypi": ["x==1"]}},
+            "the row: `python` and `install` are two interpreters for one `target`; leave one of them out",
+        ),
+        ({"factory": "a:b", "python": "/bin/sh"}, "the row: `python` is the interpreter that imports a `target`"),
+        (
+            {"target": "a:b", "python": "/bin/sh", "services": "a:c"},
+            "the row: `services` answer the calls of a `factory`",
+        ),
+        ({"module": "run.py"}, "module: 'run.py' should be a file for Node, such as 'run.mjs'; Python's is `target`"),
+        ({"module": "none.mjs"}, "there is no file 'none.mjs' in "),
+        ({"target": "a:b", "python": "no/python"}, "the interpreter 'no/python' cannot be found in "),
+        ({"harness": ["{prompt}"]}, "harness: has the unknown placeholder {prompt}"),
+        ({"harness": ["{bin}/x"]}, "harness: has {bin}, which is the folder of what `install` names"),
+    ],
+)
+def test_a_harness_row_that_does_not_fit_together_is_told_so(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+    assert cause_and_mend(from_mapping(row, "shop", at("shop.toml"), tmp_path))[0].startswith(told)
+
+
+def test_an_import_string_with_an_interpreter_brings_both_back() -> None:
+    registration = Registration(RegistrationKind.IMPORT_STRING, "shop.agent:agent", python="/bin/sh")
+    agent = from_import_string("shop.agent:agent", "shop", registration)
+    assert agent.harness is not None
+    assert (agent.harness.argv, agent.target) == (("/bin/sh",), "shop.agent:agent")
+    assert registration.arguments == ("--agent", "shop.agent:agent", "--python", "/bin/sh")

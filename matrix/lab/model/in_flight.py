@@ -7,16 +7,13 @@ ids of calls that were made in it.
 
 from __future__ import annotations
 
-import json
 import re
-import threading
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from matrix.lab.model.conversation import Conversation
+from matrix.lab.model.inheriting import holds, inherited
 from matrix.lab.records import NoteKind
 
 CURRENT: ContextVar[Conversation | None] = ContextVar("CURRENT", default=None)
@@ -69,7 +66,7 @@ def run_of(body: bytes) -> Conversation | None:
 
 def _carried(body: bytes, running: Sequence[Conversation]) -> list[Conversation]:
     """Return the runs whose prompt, the longest that it has, is in a request, and the most of whose calls are."""
-    found = [each for each in running if _holds(body, each.prompt)]
+    found = [each for each in running if holds(body, each.prompt)]
     longest = max((len(each.prompt) for each in found), default=0)
     found = [each for each in found if len(each.prompt) == longest]
     if len(found) < 2:
@@ -79,40 +76,6 @@ def _carried(body: bytes, running: Sequence[Conversation]) -> list[Conversation]
     return [each for each, count in zip(found, made, strict=True) if count == max(made)]
 
 
-def _holds(body: bytes, prompt: str) -> bool:
-    """Whether a JSON body has this text in it, escaped in either of the usual ways."""
-    return any(json.dumps(prompt, ensure_ascii=escaped)[1:-1].encode() in body for escaped in (True, False))
-
-
-@contextmanager
-def inherited_by_threads() -> Generator[None]:
+def inherited_by_threads() -> AbstractContextManager[None]:
     """Have threads belong to the run in which they are started, and the tasks of a pool to that of who submits them."""
-    start: Callable[[threading.Thread], None] = threading.Thread.start
-    submit: Callable[..., Future[Any]] = ThreadPoolExecutor.submit
-
-    def started(self: threading.Thread) -> None:
-        if (current := CURRENT.get()) is not None:
-            self.run = _belonging(current, self.run)
-        start(self)
-
-    def submitted(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return submit(pool, _belonging(CURRENT.get(), function), *args, **kwargs)
-
-    threading.Thread.start = started
-    ThreadPoolExecutor.submit = submitted
-    try:
-        yield
-    finally:
-        threading.Thread.start = start
-        ThreadPoolExecutor.submit = submit
-
-
-def _belonging(run: Conversation | None, function: Callable[..., Any]) -> Callable[..., Any]:
-    def belonging(*args: Any, **kwargs: Any) -> Any:
-        token = CURRENT.set(run)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            CURRENT.reset(token)
-
-    return belonging
+    return inherited(CURRENT)
