@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matrix.model import Agent, Capability, Cell, Server, Verdict
+from matrix.model import Agent, Capability, Cell, Server, Transport, Verdict
 from matrix.shard import Shard
 
 
@@ -27,6 +27,18 @@ class Plan:
     servers: tuple[Server, ...]
     shard: Shard | None = None
     """Which part it is, where it is not the whole."""
+
+    @property
+    def real_over_stdio(self) -> frozenset[str]:
+        """The real servers that are asked about over stdio."""
+        real = {each.id for each in self.capabilities if each.real}
+        cells = [each.cell for each in self.asked]
+        return frozenset(
+            each
+            for cell in cells
+            if cell.capability in real and cell.transport is Transport.STDIO
+            for each in cell.servers
+        )
 
     @property
     def asked(self) -> tuple[Planned, ...]:

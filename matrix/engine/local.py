@@ -11,6 +11,7 @@ import contextlib
 import select
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matrix.adapters import certificate
@@ -18,24 +19,34 @@ from matrix.engine.asked_again import Attempt
 from matrix.engine.fork_server import ForkServerGone, fork_server
 from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.options import Options
-from matrix.engine.process import INTRUDED, Lost, WorkerProcess, start
-from matrix.engine.queue import AgentQueue, by_question, combined, confirmed, shared_runs
+from matrix.engine.places import TICK_SECONDS, Places
+from matrix.engine.process import FORK_SERVER_ENDED, INTRUDED, InFlight, Lost, WorkerProcess, start
+from matrix.engine.queue import (
+    IN_COMPANY,
+    WHEN_BUSY,
+    AgentQueue,
+    Doubt,
+    by_question,
+    combined,
+    confirmed,
+    shared_runs,
+    whose_turn,
+)
 from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import Capability, Cell, Transport, Verdict
+from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan
 from matrix.sources import ServerSource
 
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
+HUNG_LIMIT = 5
+"""After so many cells that timed out in the same way, one after the other, neither."""
 _LISTEN_SECONDS = 0.5
-FORK_SERVER_ENDED = Lost(
-    Verdict.FAILED, "the agent ended the process that every agent's process comes from", by_anybody=True
-)
 
 
 class LocalEngine:
@@ -50,24 +61,19 @@ class LocalEngine:
         self._source: ServerSource = options.source
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
+        self._places = Places()
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
         with scratch_folder() as self._scratch:
             certificate.lay(self._scratch)
-            with self._options.source.serving(self._real_servers(), self._scratch) as self._source:
+            with self._options.source.serving(self._plan.real_over_stdio, self._scratch) as self._source:
                 try:
                     yield from self._outcomes()
                 finally:
                     for queue in self._active:
                         if queue.worker is not None:
                             queue.worker.kill()
-
-    def _real_servers(self) -> set[str]:
-        """Return the real servers that are asked about over stdio."""
-        asked = (each.cell for each in self._plan.asked)
-        real = [cell for cell in asked if cell.transport is Transport.STDIO and self._capability(cell).real]
-        return {name for cell in real for name in cell.servers}
 
     def _outcomes(self) -> Iterator[EngineEvent]:
         for planned in self._plan.cells:
@@ -91,7 +97,8 @@ class LocalEngine:
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         by_agent: dict[str, list[Cell]] = {}
         # The longest first: a silent server is waited for while everything else goes on.
-        for cell in sorted(asked, key=lambda one: -self._capability(one).longest):
+        expected = self._options.expected
+        for cell in sorted(asked, key=lambda one: (-expected.get(one.id, 0.0), -self._capability(one).longest)):
             by_agent.setdefault(cell.agent, []).append(cell)
         pending = deque(self._queue(name, cells) for name, cells in by_agent.items())
         while pending or self._active:
@@ -127,43 +134,33 @@ class LocalEngine:
         given = self._source.for_worker(servers)
         return Job(queue.agent, given, self._options.live, shared, self._scratch, apart)
 
-    def _feed(self, queue: AgentQueue) -> Iterator[EngineEvent]:
-        """Give a queue's worker as much as it may have in flight."""
-        worker = queue.worker
-        while worker is not None and worker.is_ready:
-            cells = queue.next()
-            if cells is None:
-                return
-            longest = max(map(self._capability, cells), key=lambda each: each.longest)
-            worker.ask(cells, longest, self._options.grace, len(self._active))
-            yield from map(Started, cells)
+    def _feed(self, turns: Sequence[AgentQueue]) -> Iterator[EngineEvent]:
+        """Give workers something to do, one after the other, for as long as there are places."""
+        in_flight = sum(len(queue.worker.in_flight) for queue in self._active if queue.worker is not None)
+        free = len(turns) if self._shared is not None else self._places.free(in_flight)
+        hungry = deque(turns)
+        while hungry and free > 0:
+            queue = hungry.popleft()
+            cells = queue.next() if queue.worker is not None and queue.worker.is_ready else None
+            if queue.worker is not None and cells is not None:
+                longest = max(map(self._capability, cells), key=lambda each: each.longest)
+                if self._options.live:  # nobody sees a live model think
+                    longest = replace(longest, silence=longest.deadline)
+                queue.worker.ask(cells, longest, self._options.grace, len(self._active))
+                yield from map(Started, cells)
+                hungry.append(queue)
+                free -= 1
 
     def _go_on(self) -> Iterator[EngineEvent]:
         """Start, feed and hear the workers whose turn it is. Raises ForkServerGone."""
-        turns = self._turns()
+        turns = whose_turn(self._active)
         for queue in turns:
             if queue.worker is None:
                 queue.worker = start(self._job(queue))
         if self._shared is None or all(queue.is_ready for queue in self._active):
             # Who is to meet on the shared server is asked when everybody is there.
-            for queue in turns:
-                yield from self._feed(queue)
+            yield from self._feed(turns)
         yield from self._listen()
-
-    def _turns(self) -> list[AgentQueue]:
-        """Return the queues that may be given something: all, or the one that has to be by itself, once it is."""
-        for queue in self._active:
-            queue.isolated = queue.isolated and not (queue.is_ready and queue.is_idle)
-        by_itself = next((queue for queue in self._active if queue.isolated), None)
-        if by_itself is None:
-            return self._active
-        for other in self._active:
-            if other is not by_itself and other.worker is not None:
-                if other.worker.in_flight or not other.is_ready:
-                    return []
-                other.worker.kill()
-                other.worker = None
-        return [by_itself]
 
     def _listen(self) -> Iterator[EngineEvent]:
         poll = select.poll()
@@ -171,7 +168,8 @@ class LocalEngine:
         for queue in self._active:
             if queue.worker is not None:
                 poll.register(queue.worker.channel, select.POLLIN)
-        poll.poll(_LISTEN_SECONDS * 1000)
+        hungry = any(queue.waiting for queue in self._active)
+        poll.poll((TICK_SECONDS if hungry else _LISTEN_SECONDS) * 1000)
         for queue in self._active:
             if (worker := queue.worker) is None:
                 continue
@@ -194,9 +192,12 @@ class LocalEngine:
                 elif asked.shared and outcome.verdict is not Verdict.PASSED:
                     # That others shared its run must not be the reason: what it comes to alone counts.
                     queue.ended_alone = 0
-                    queue.doubted[outcome.cell.id] = Attempt(outcome, evidence)
+                    queue.doubted[outcome.cell.id] = Doubt(Attempt(outcome, evidence), IN_COMPANY)
                     alone = self._capability(outcome.cell).alone
                     (queue.alone if alone else queue.waiting).appendleft((outcome.cell,))
+                elif self._was_crowded(queue, asked, outcome):
+                    queue.doubted[outcome.cell.id] = Doubt(Attempt(outcome, evidence), WHEN_BUSY)
+                    queue.alone.append((outcome.cell,))
                 else:
                     yield from self._ended(queue, Attempt(outcome, evidence), process_lost=report.process_lost)
             case CannotLoad(cause, mend):
@@ -205,6 +206,11 @@ class LocalEngine:
                 yield from self._give_up(queue, Verdict.SKIPPED, reason)
             case WorkerFault(reason):
                 yield from self._give_up(queue, Verdict.ERRORED, f"the worker failed: {reason}")
+
+    def _was_crowded(self, queue: AgentQueue, asked: InFlight, outcome: Outcome) -> bool:
+        """Whether a red cell may be the fault of a busy machine; one that was doubted already is taken as it is."""
+        blamed = outcome.verdict.is_agents_fault and self._shared is None and self._options.repeat == 1
+        return blamed and outcome.cell.id not in queue.doubted and self._places.was_crowded_since(asked.began)
 
     def _lost(self, queue: AgentQueue, lost: Lost) -> Iterator[EngineEvent]:
         """Deal with a worker that is of no use any more: what was in flight is asked again alone, before it is blamed.
@@ -238,9 +244,9 @@ class LocalEngine:
         """Deal with a cell that has ended, and, asked alone, may have ended the process that its agent lives in."""
         queue.ended_alone = queue.ended_alone + 1 if process_lost else 0
         yield from self._record(queue, attempt, ended_worker=process_lost)
-        if queue.ended_alone >= SAME_END_LIMIT:
-            outcome = attempt.outcome
-            reason = f"not asked: in each of the {SAME_END_LIMIT} cells before it, {outcome.reason}"
+        outcome, times = attempt.outcome, max(queue.ended_alone, queue.hangs(attempt.outcome))
+        if queue.ended_alone >= SAME_END_LIMIT or times >= HUNG_LIMIT:
+            reason = f"not asked: in each of the {times} cells before it, {outcome.reason}"
             yield from self._give_up(queue, outcome.verdict, reason)
 
     def _all_lost(self) -> Iterator[EngineEvent]:

@@ -47,6 +47,7 @@ class Ask:
     number: int
     deadline: float
     start_up: float
+    silence: float
     group_size: int = 1
 
 

@@ -20,6 +20,8 @@ IDLE_SHARE = 0.1
 """More than this part of the processors has to be idle for more places to be given."""
 CROWDED = 3
 """So many things that want to run, for each processor, are too many."""
+DOUBTFUL = 5
+"""With so many, what an agent comes to says nothing about it."""
 MOST = 256
 _MEMORY_SHARE = 0.1
 """No more places are given when less than this part of the memory is available."""
@@ -78,14 +80,15 @@ class Places:
         With more than `MOST` in flight nothing would come faster.
         """
         processors = self._machine.processors
-        if load.runnable > CROWDED * processors:
+        if load.runnable > DOUBTFUL * processors:
             self._crowded = time.monotonic()
+        if load.runnable > CROWDED * processors:
             self._number = max(self._least, min(self._number, in_flight) * _FEWER)
         elif load.idle > IDLE_SHARE * processors and in_flight >= int(self._number) and load.memory > _MEMORY_SHARE:
             self._number = min(MOST, self._number + max(1.0, load.idle))
 
     def was_crowded_since(self, when: float) -> bool:
-        """Whether more has wanted to run than could, at some time since then (monotonic seconds)."""
+        """Whether far more has wanted to run than could, at some time since then (monotonic seconds)."""
         return self._crowded >= when
 
 

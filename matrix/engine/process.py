@@ -49,6 +49,7 @@ class InFlight:
     cell: Cell
     until: float
     shared: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class Lost:
 
 INTRUDED = Lost(Verdict.FAILED, "the agent wrote to the channel of its worker")
 CLOSED = Lost(Verdict.FAILED, "the agent closed the channel of its worker")
+FORK_SERVER_ENDED = Lost(
+    Verdict.FAILED, "the agent ended the process that every agent's process comes from", by_anybody=True
+)
 STOPPED = Lost(Verdict.FAILED, "the agent's process was stopped by a signal", by_anybody=True)
 BLOCKED = Lost(Verdict.TIMED_OUT, "the agent blocked its event loop, so its deadline went unheeded", by_time=True)
 
@@ -97,7 +101,9 @@ class WorkerProcess:
         until = time.monotonic() + of.longest + grace
         self.in_flight |= {each.id: InFlight(each, until, len(cells) > 1) for each in cells}
         with contextlib.suppress(OSError):
-            self.channel.send(asked(Ask(cells, self.asked, of.deadline, of.start_up, group_size)), _ASK_SECONDS)
+            self.channel.send(
+                asked(Ask(cells, self.asked, of.deadline, of.start_up, of.silence, group_size)), _ASK_SECONDS
+            )
 
     def heard(self) -> Iterator[Report]:
         """Yield what the worker has said by now, all but its last words; remembers where that was not its own."""

@@ -9,11 +9,24 @@ from dataclasses import dataclass, field, replace
 from matrix.engine.asked_again import AskedAgain, Attempt
 from matrix.engine.process import WorkerProcess
 from matrix.model import Agent, Capability, Cell, Verdict
-from matrix.outcome import Blame
+from matrix.outcome import Blame, Outcome
 
-CELLS_PER_WORKER = 5
-CELLS_PER_COMMAND = 2
-"""Fewer for a command: each of its runs starts a process, which costs seconds of CPU, and a cell may have sixteen."""
+MOST_IN_FLIGHT = 16
+"""Cells of one agent: they share an event loop, and the lab beside it."""
+MOST_OF_A_COMMAND = 4
+"""Fewer: each of its runs starts a process, and a cell may have sixteen of them before the load shows it."""
+
+
+IN_COMPANY = "in a run with others of its questions"
+WHEN_BUSY = "while the machine had far more to do than it could"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What a cell came to where that may not have been its own doing: `where` says why."""
+
+    attempt: Attempt
+    where: str
 
 
 @dataclass
@@ -26,8 +39,8 @@ class AgentQueue:
     alone: deque[tuple[Cell, ...]] = field(default_factory=deque[tuple[Cell, ...]])
     """Those to be asked with no other in flight: their question asks for that, or a worker was lost with several."""
     attempts: dict[str, list[Attempt]] = field(default_factory=dict[str, list[Attempt]])
-    doubted: dict[str, Attempt] = field(default_factory=dict[str, Attempt])
-    """What cells came to that were not green in a run that they shared: they are asked again, each for itself."""
+    doubted: dict[str, Doubt] = field(default_factory=dict[str, Doubt])
+    """What cells came to that others may have been the reason of: they are asked again, each for itself."""
     worker: WorkerProcess | None = None
     asked_alone: frozenset[str] = frozenset()
     """What was asked alone last."""
@@ -36,6 +49,9 @@ class AgentQueue:
 
     isolated: bool = False
     """Whether it is to have nothing beside it: its worker was lost, and others may have done that."""
+
+    hung: tuple[str, int] = ("", 0)
+    """How the last cell timed out, and how many in a row have done so in the same way."""
 
     again: AskedAgain = field(default_factory=AskedAgain)
 
@@ -65,7 +81,7 @@ class AgentQueue:
             cells = self.alone.popleft()
             self.asked_alone = frozenset(cell.id for cell in cells)
             return cells
-        at_once = CELLS_PER_WORKER if self.agent.command is None else CELLS_PER_COMMAND
+        at_once = MOST_IN_FLIGHT if self.agent.command is None else MOST_OF_A_COMMAND
         if len(in_flight) >= at_once:
             return None
         for _ in range(len(self.waiting)):
@@ -74,6 +90,13 @@ class AgentQueue:
                 return cells
             self.waiting.append(cells)
         return None
+
+    def hangs(self, outcome: Outcome) -> int:
+        """Take in an outcome; returns how many cells in a row have timed out in the same way, it among them."""
+        reason, times = self.hung
+        same = outcome.verdict is Verdict.TIMED_OUT
+        self.hung = (outcome.reason, times + 1 if outcome.reason == reason else 1) if same else ("", 0)
+        return self.hung[1]
 
     def drain(self) -> tuple[Cell, ...]:
         """Take every cell that is left, those in flight included."""
@@ -99,6 +122,22 @@ def shared_runs(cells: Iterable[Cell], capabilities: Mapping[str, Capability]) -
     return [tuple(each) for each in runs.values()]
 
 
+def whose_turn(active: Sequence[AgentQueue]) -> Sequence[AgentQueue]:
+    """Return the queues that may be given something: all, or the one that has to be by itself, once it is."""
+    for queue in active:
+        queue.isolated = queue.isolated and not (queue.is_ready and queue.is_idle)
+    by_itself = next((queue for queue in active if queue.isolated), None)
+    if by_itself is None:
+        return active
+    for other in active:
+        if other is not by_itself and other.worker is not None:
+            if other.worker.in_flight or not other.is_ready:
+                return []
+            other.worker.kill()
+            other.worker = None
+    return [by_itself]
+
+
 def by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     """Return the cells question by question, whoever is asked, in their order."""
     groups: dict[str, list[Cell]] = {}
@@ -107,14 +146,14 @@ def by_question(cells: Iterable[Cell]) -> list[list[Cell]]:
     return list(groups.values())
 
 
-def confirmed(alone: Attempt, shared: Attempt) -> Attempt:
-    """Return what a cell came to alone; where it was red only in the run that it shared, that is told."""
+def confirmed(alone: Attempt, doubt: Doubt) -> Attempt:
+    """Return what a cell came to alone; where it was not green only before, that is told, and both are in evidence."""
     if alone.outcome.verdict is not Verdict.PASSED:
         return alone
-    word = shared.outcome.verdict.value
-    note = f"asked alone it passed; in a run with others of its questions it was {word}: {shared.outcome.reason}"
+    before = doubt.attempt.outcome
+    note = f"asked alone it passed; {doubt.where} it was {before.verdict.value}: {before.reason}"
     outcome = replace(alone.outcome, advice=(*alone.outcome.advice, note))
-    return Attempt(outcome, {**alone.evidence, "shared": shared.evidence} if alone.evidence else alone.evidence)
+    return Attempt(outcome, {**alone.evidence, "before": doubt.attempt.evidence} if alone.evidence else alone.evidence)
 
 
 def combined(attempts: Sequence[Attempt]) -> Attempt:

@@ -92,6 +92,7 @@ def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResu
     done = {each.cell.id for each in kept.done}
     if request.jobs is not None:
         options = replace(options, jobs=request.jobs)
+    options = replace(options, expected=expected)
     reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
     with ResultsWriter(request.output, kept.header, kept.outcomes) as results:
         todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))

@@ -191,7 +191,7 @@ class Worker:
 
     async def _one(self, ask: Ask) -> None:
         losses, company = self._losses(), self._arrives(ask.number)
-        limits = {"deadline": ask.deadline, "start_up": ask.start_up}
+        limits = {"deadline": ask.deadline, "start_up": ask.start_up, "silence": ask.silence}
         asked = [(each, replace(self._capabilities[each.capability], **limits)) for each in ask.cells]
         setting = replace(self._setting, group_size=ask.group_size)
         try:

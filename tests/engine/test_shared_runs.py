@@ -8,7 +8,7 @@ from typing import Any
 from matrix.adapters.base import Task
 from matrix.adapters.control import Control
 from matrix.engine.local import LocalEngine, Options
-from matrix.engine.queue import Attempt, confirmed, shared_runs
+from matrix.engine.queue import Attempt, Doubt, confirmed, shared_runs
 from matrix.engine.shared_script import merged
 from matrix.events import Finished
 from matrix.lab.script import Turn, call, say
@@ -83,7 +83,7 @@ def test_what_is_red_only_since_a_run_is_shared_is_green_with_a_note_and_both_ar
     told = outcomes["schema.refs"].advice
     said = "asked alone it passed; in a run with others of its questions it was failed"
     assert told == (f"{said}: the run ended with RuntimeError: too many steps",)
-    assert len(evidence["schema.refs"]["shared"]["shared_with"]) == 6
+    assert len(evidence["schema.refs"]["before"]["shared_with"]) == 6
 
 
 def test_each_question_has_a_run_of_its_own_where_sharing_is_switched_off() -> None:
@@ -120,4 +120,4 @@ def test_only_cells_of_the_same_servers_transport_and_revision_share_a_run() -> 
 def test_what_is_red_alone_too_is_told_as_it_was_alone() -> None:
     cell = Cell("tiny", "schema.refs", ("schemas",), Transport.HTTP, STATEFUL)
     alone = Attempt(Outcome.of_one_attempt(cell, Verdict.FAILED, "its own"), {"cell": cell.id})
-    assert confirmed(alone, Attempt(Outcome.of_one_attempt(cell, Verdict.FAILED, "another"))) is alone
+    assert confirmed(alone, Doubt(Attempt(Outcome.of_one_attempt(cell, Verdict.FAILED, "another")), "then")) is alone
