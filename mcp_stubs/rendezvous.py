@@ -9,7 +9,7 @@ import anyio
 from mcp_stubs._room import Room
 from mcp_stubs._stub import Context, StubServer, StubTool, described, tool_server
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds after which nobody waits any longer for the others."""
 
 

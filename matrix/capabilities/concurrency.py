@@ -30,7 +30,7 @@ ASSEMBLY_SECONDS = 20.0
 async def parallel_calls(cell: CellVerbs) -> None:
     """Two calls of one model turn are in flight on one server at the same time.
 
-    The tool says `met` only where two callers are inside at once, and waits ten seconds for the second.
+    The tool says `met` only where two callers are inside at once, and waits five seconds for the second.
     """
     first, second = cell.nonce("first"), cell.nonce("second")
     run = await cell.ask(at_once(call("meet", party=2, token=first), call("meet", party=2, token=second)))
@@ -46,7 +46,7 @@ async def parallel_calls(cell: CellVerbs) -> None:
 async def parallel_servers(cell: CellVerbs) -> None:
     """Calls of one turn to two servers are in flight at the same time.
 
-    Two servers share one meeting place; the tool of each says `met` only while both are called, and waits ten seconds.
+    Two servers share one meeting place; the tool of each says `met` only while both are called, and waits five seconds.
     """
     tools = dict(zip(cell.servers, ("meet", "join"), strict=True))
     run = await cell.ask(at_once(*(call(tool, on=server, party=2, token=tool) for server, tool in tools.items())))
@@ -98,7 +98,7 @@ async def many_runs(cell: CellVerbs) -> None:
 async def shared_server(cell: CellVerbs) -> None:
     """Two agents share one server and both succeed.
 
-    Two instances are made from one set of servers; they call a tool that waits ten seconds until both are inside.
+    Two instances are made from one set of servers; they call a tool that waits five seconds until both are inside.
     """
     first, second = await cell.another(), await cell.another()
     runs = await cell.gather(

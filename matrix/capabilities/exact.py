@@ -15,7 +15,7 @@ from matrix.symptom import Symptom
 
 _CUT = 60
 _MOST_DOCUMENTS = 50
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _DOCUMENT = re.compile(r'[\[{"]')
 _FIELD_OF_A_DUMP = re.compile(r"\btext\s?[=:]\s?['\"]?$", re.IGNORECASE)
 

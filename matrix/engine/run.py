@@ -202,7 +202,7 @@ def _result(request: Request, plan: Plan, kept: Kept, asked: dict[str, Outcome],
     whole = Matrix(header, tuple(everything.values()), complete).in_order()
     mine = replace(
         whole.of(each.cell.id for each in plan.cells if each.cell.id in asked),
-        header=replace(kept.header, planned=len(plan.cells)),
+        header=replace(header, planned=len(plan.cells)),
         complete=not interrupted,
     )
     if interrupted:

@@ -20,9 +20,9 @@ _LOCK = "owner.lock"
 def scratch_folder() -> Generator[Path]:
     """Make a folder, and remove it in the end; removes those of runs that were killed."""
     _sweep(Path(tempfile.gettempdir()))
-    # It gets its name only when it is locked, so that nobody sweeps it before.
     made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
     with FileLock(made / _LOCK):
+        # It gets its name only when it is locked: what has a lock that nobody holds was left behind.
         folder = made.rename(made.with_name(made.name[1:]))
         try:
             yield folder
@@ -31,7 +31,7 @@ def scratch_folder() -> Generator[Path]:
 
 
 def _sweep(temporary: Path) -> None:
-    for folder in sorted(temporary.glob(f"{_PREFIX}*")):
+    for folder in sorted([*temporary.glob(f"{_PREFIX}*"), *temporary.glob(f".{_PREFIX}*")]):
         with suppress(OSError, Timeout):
             if _is_ours(folder):
                 with FileLock(folder / _LOCK).acquire(timeout=0):

@@ -11,8 +11,8 @@ import pytest
 from matrix.engine.local import Options
 from matrix.model import STATEFUL, Agent, Cell, Verdict
 from matrix.registry.registration import from_mapping
+from tests.hostile import vices
 from tests.row_helpers import asked
-from tests.saboteurs import hostile
 from tests.saboteurs.running import CAPABILITIES, REPOSITORY, planned, ran
 from tests.samples import A_TEST
 
@@ -32,17 +32,14 @@ def one_way(cell: Cell) -> bool:
 @pytest.mark.parametrize(
     ("vice", "verdict", "because"),
     [
-        (hostile.EndsTheProcess, Verdict.FAILED, "the agent ended its process with exit code 7"),
-        (hostile.NeverYields, Verdict.TIMED_OUT, "no end within 8 s"),
-        (hostile.CancelsItself, Verdict.FAILED, "cancelled from within"),
-        (hostile.RaisesNoException, Verdict.FAILED, "Unheard: nobody expects this"),
+        ("ends_the_process", Verdict.FAILED, "the agent ended its process with exit code 7"),
+        ("never_yields", Verdict.TIMED_OUT, "no end within 8 s"),
+        ("cancels_itself", Verdict.FAILED, "cancelled from within"),
+        ("raises_no_exception", Verdict.FAILED, "Unheard: nobody expects this"),
     ],
-    ids=lambda value: getattr(value, "__name__", None),
 )
-def test_what_an_agent_does_to_its_process_costs_its_own_cell_only(
-    vice: type[hostile.Hostile], verdict: Verdict, because: str
-) -> None:
-    row = harnessed(f"{vice.__module__}:{vice.__name__}.answer", "hostile")
+def test_what_an_agent_does_to_its_process_costs_its_own_cell_only(vice: str, verdict: Verdict, because: str) -> None:
+    row = harnessed(f"{vices.__name__}:{vice}.answer", "hostile")
     outcomes = ran(planned([row], [STRUCK, *SPARED], one_way), Options())
     found = {each.cell.capability: each for each in outcomes if each.cell.agent == "hostile"}
     struck = found.pop(STRUCK.id)

@@ -86,6 +86,7 @@ def test_a_line_says_what_the_contract_promises(tmp_path: Path) -> None:
         "negotiated": None,
         "reached": None,
         "rests_on": None,
+        "symptom": None,
         "finding": None,
     }
 

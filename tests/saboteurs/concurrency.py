@@ -94,7 +94,7 @@ class TellsItsTwinsAnswer(Honest):
         return self._kept(f"{server.name}-{tool.name}", result)
 
     def _kept(self, name: str, result: types.CallToolResult) -> types.CallToolResult:
-        file = Path(tempfile.gettempdir(), name)  # in the folder of this run of the matrix
+        file = Path(tempfile.gettempdir()).parents[1] / name  # in the folder of this run of the matrix
         with file.open("a", encoding="utf-8") as end:
             end.write(f"{os.getpid()} {result.model_dump_json()}\n")
         answers = [line.partition(" ") for line in file.read_text("utf-8").split("\n") if line]

@@ -88,7 +88,7 @@ SABOTEURS: Mapping[str, Saboteur] = {
     ),
     "real.concurrent": Saboteur(
         SharesAnAnswerBetweenRuns,
-        "which does not hold",
+        "answered another run",
         related=frozenset(
             {
                 # All of these have several runs that call the same tool.

@@ -81,9 +81,10 @@ async def forked(lab, folder, *argv):
     program = Path(folder) / "program.py"
     source = argv[-1] if argv else SERVER
     program.write_text(f"#!{sys.executable}\nif __name__ == '__main__':\n{textwrap.indent(source, '    ')}")
+    program.chmod(0o755)
     with preforking({"child": program}, Path(folder)) as preforked:
         await listening(preforked["child"])
-        async with child(lab, folder, sys.executable, str(program), prefork=preforked["child"]) as attached:
+        async with child(lab, folder, str(program), prefork=preforked["child"]) as attached:
             yield attached
 
 
