@@ -106,20 +106,20 @@ def _cannot_write(problem: OSError) -> int:
         click.echo()  # the error does not say so, where it is our output
     except OSError:
         where = "standard output"
-        _no_output()
+        _give_up(1)
     return _complained(f"cannot write to {where}: {problem.strerror}; make room there", UNWRITABLE)
 
 
-def _no_output() -> None:
-    """Give up standard output: what it still holds would fail once more when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _give_up(descriptor: int) -> None:
+    """Give up standard output or standard error: what it still holds would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _ended(ending: SystemExit) -> int:
     """Return the exit code that a command ended with; a text is said, as Python does."""
     if isinstance(ending.__context__, BrokenPipeError):
         # So it ends where whoever read our output has seen enough (`… | head`).
-        _no_output()
+        _give_up(1)
         return 0
     if isinstance(ending.code, str):
         return _complained(ending.code, 1)
@@ -127,6 +127,8 @@ def _ended(ending: SystemExit) -> int:
 
 
 def _complained(sentence: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # where standard error has gone too, the code alone tells it
+    try:
         click.echo(printable(f"matrix: {' '.join(sentence.split())}"), err=True)
+    except OSError:  # the code alone tells it
+        _give_up(2)
     return code
