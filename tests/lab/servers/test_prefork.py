@@ -20,7 +20,8 @@ TELLS = """
 import json, os, sys
 print("ready", os.getpid(), file=sys.stderr, flush=True)
 for line in sys.stdin:
-    told = {"argv": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "path": sys.path[0]}
+    seeks = sys.stdout.seekable() or sys.stdin.seekable()
+    told = {"seeks": seeks, "argv": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "path": sys.path[0]}
     print(json.dumps({"id": json.loads(line)["id"], "result": told}), flush=True)
 """
 
@@ -40,6 +41,7 @@ async def test_it_has_the_environment_folder_and_arguments_that_it_was_started_w
         told = (await line.read())["result"]
         await line.end()
     assert told["env"]["KEPT"] == "yes"
+    assert not told["seeks"]
     assert "AGENT_MATRIX_WORKER" not in told["env"]
     assert Path(told["cwd"]) == tmp_path
     assert told["argv"] == [str(tmp_path / "program.py")]
