@@ -6,6 +6,7 @@ Where the control is red, the reason says that the fault is ours or the server's
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import pytest
 from matrix.engine.local import LocalEngine, Options
 from matrix.engine.prepare import Prepared, Wish, prepare
 from matrix.errors import MatrixError
-from matrix.events import Finished
+from matrix.events import EngineEvent, Finished
 from matrix.model import CONTROL, Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.plan import Filters
+from matrix.planned import Planned
 from matrix.results.command import Reproduction, program
 from matrix.results.judgement import settled
 
@@ -53,19 +55,18 @@ class CellTest(pytest.Item):
     def __init__(self, *, prepared: Prepared, cell: Cell, **more: Any) -> None:
         super().__init__(**more)  # pyright: ignore[reportUnknownMemberType]
         self._prepared = prepared
-        self._cell = cell
+        self.cell = cell
 
     def runtest(self) -> None:
-        """Put the question to the agent and to the control."""
-        plan = self._prepared.plan
-        rows = {self._cell.agent, CONTROL}
-        cells = tuple(each for each in plan.cells if each.cell.column == self._cell.column and each.cell.agent in rows)
-        events = LocalEngine(replace(plan, cells=cells), Options(source=self._prepared.source)).run()
-        outcomes = settled([event.outcome for event in events if isinstance(event, Finished)])
-        agent = next(each for each in plan.agents if each.name == self._cell.agent)
+        """Put the question to the agent and to the control, or wait for what came of it."""
+        stash = self.config.stash
+        if _ASKING not in stash:
+            stash[_ASKING] = Asking(self._prepared, self.session)
+        outcome = stash[_ASKING].outcome(self.cell)
+        agent = next(each for each in self._prepared.plan.agents if each.name == self.cell.agent)
         root = Path(agent.registration.root or self.config.rootpath)
-        command = Reproduction(program(), root).command(self._cell.id, agent.registration.arguments)
-        judge(replace(next(each for each in outcomes if each.cell == self._cell), command=command))
+        command = Reproduction(program(), root).command(self.cell.id, agent.registration.arguments)
+        judge(replace(outcome, command=command))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """Show the reason and the command, not our traceback."""
@@ -76,6 +77,49 @@ class CellTest(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the test is: nowhere but in the plan."""
         return self.path, None, self.name
+
+
+class Asking:
+    """One engine for all tests of a session: each takes what came of its cell, and waits for that where it has to.
+
+    All that the session will run is asked at once, so it takes as long as a run of the matrix. Where pytest-xdist deals
+    tests out, nobody knows which will come: then each is asked as it comes, by workers that stay.
+    """
+
+    def __init__(self, prepared: Prepared, session: pytest.Session) -> None:
+        self._plan = prepared.plan
+        self._dealt = hasattr(session.config, "workerinput")
+        self._wanted = {each.cell for each in session.items if isinstance(each, CellTest)}
+        self._engine = LocalEngine(self._plan, Options(source=prepared.source, keep_workers=self._dealt))
+        self._open = ExitStack()
+        self._open.enter_context(self._engine.open())
+        session.config.add_cleanup(self._open.close)
+        at_once = set[Cell]() if self._dealt else self._wanted
+        self._events: Iterator[EngineEvent] = self._engine.ask(self._with_control(at_once))
+        self._done: dict[Cell, Outcome] = {}
+
+    def outcome(self, cell: Cell) -> Outcome:
+        """Return what a cell came to, judged beside the control's."""
+        pair = [each.cell for each in self._with_control({cell})]
+        if self._dealt:
+            self._events = self._engine.ask(each for each in self._with_control({cell}) if each.cell not in self._done)
+        while not all(each in self._done for each in pair):
+            event = next(self._events)
+            if isinstance(event, Finished):
+                self._done[event.outcome.cell] = event.outcome
+        judged = settled([self._done[each] for each in pair])
+        return next(each for each in judged if each.cell == cell)
+
+    def _with_control(self, cells: set[Cell]) -> tuple[Planned, ...]:
+        columns = {each.column for each in cells}
+        return tuple(
+            each
+            for each in self._plan.cells
+            if each.cell in cells or (each.cell.agent == CONTROL and each.cell.column in columns)
+        )
+
+
+_ASKING = pytest.StashKey[Asking]()
 
 
 class Red(Exception):

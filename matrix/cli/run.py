@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     help="Where results and evidence go; a narrow run renews only its own cells there.",
 )
 @click.option("-C", "--directory", type=FOLDER, help="Run as if started in this folder.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Workers at once (default: the number of cores).")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Workers at once (default: what there is memory for).")
 @click.option(
     "--repeat",
     type=click.IntRange(1, 100),

@@ -17,10 +17,11 @@ from pathlib import Path
 from matrix.adapters import certificate
 from matrix.engine.asked_again import Attempt
 from matrix.engine.fork_server import ForkServerGone, fork_server
-from matrix.engine.messages import CannotLoad, Done, Job, NotAsked, Ready, Report, WorkerFault
+from matrix.engine.messages import CannotLoad, Done, NotAsked, Ready, Report, WorkerFault
 from matrix.engine.options import Options
 from matrix.engine.places import TICK_SECONDS, Places
-from matrix.engine.process import FORK_SERVER_ENDED, INTRUDED, InFlight, Lost, WorkerProcess, start
+from matrix.engine.pool import WorkerPool
+from matrix.engine.process import FORK_SERVER_ENDED, INTRUDED, InFlight, Lost, WorkerProcess
 from matrix.engine.queue import (
     IN_COMPANY,
     WHEN_BUSY,
@@ -36,11 +37,9 @@ from matrix.engine.scratch import scratch_folder
 from matrix.engine.shared_server import SharedServer
 from matrix.errors import ServerFault
 from matrix.events import EngineEvent, Finished, Started
-from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Capability, Cell, Verdict
 from matrix.outcome import Outcome
-from matrix.planned import Plan
-from matrix.sources import ServerSource
+from matrix.planned import Plan, Planned
 
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
@@ -57,29 +56,39 @@ class LocalEngine:
         self._options = options
         self._capabilities = {each.id: each for each in plan.capabilities}
         self._agents = {each.name: each for each in plan.agents}
-        self._scratch: Path | None = None
-        self._source: ServerSource = options.source
+        self._scratch: Path
+        self._pool: WorkerPool
         self._active: list[AgentQueue] = []
         self._shared: SharedServer | None = None
         self._places = Places()
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell of the plan has an outcome; closing the iterator ends every process."""
+        with self.open():
+            yield from self.ask(self._plan.cells)
+
+    @contextlib.contextmanager
+    def open(self) -> Generator[None]:
+        """Hold open what all cells share, for as long as there is something to `ask`; ends every process."""
         with scratch_folder() as self._scratch:
             certificate.lay(self._scratch)
-            with self._options.source.serving(self._plan.real_over_stdio, self._scratch) as self._source:
+            with self._options.source.serving(self._plan.real_over_stdio, self._scratch) as source:
+                self._pool = WorkerPool(self._plan, self._options, source, self._scratch)
                 try:
-                    yield from self._outcomes()
+                    yield
                 finally:
                     for queue in self._active:
                         if queue.worker is not None:
                             queue.worker.kill()
+                    self._pool.close()
 
-    def _outcomes(self) -> Iterator[EngineEvent]:
-        for planned in self._plan.cells:
+    def ask(self, cells: Iterable[Planned]) -> Iterator[EngineEvent]:
+        """Yield events until each of these cells of the plan has an outcome."""
+        whole = tuple(cells)
+        for planned in whole:
             if planned.verdict is not None:
                 yield Finished(Outcome.of_one_attempt(planned.cell, planned.verdict, planned.reason))
-        asked = [each.cell for each in self._plan.asked]
+        asked = [each.cell for each in whole if each.verdict is None]
         together = [cell for cell in asked if self._capability(cell).together]
         yield from self._queues([cell for cell in asked if cell not in together], at_once=self._options.jobs)
         for group in by_question(together):
@@ -110,8 +119,7 @@ class LocalEngine:
                 yield from self._all_lost()
             for queue in [queue for queue in self._active if not queue.unfinished]:
                 self._active.remove(queue)
-                if queue.worker is not None:
-                    queue.worker.kill()
+                self._pool.take_back(queue, self._shared_url)
 
     def _queue(self, name: str, cells: list[Cell]) -> AgentQueue:
         share = self._options.share and self._options.repeat == 1
@@ -121,18 +129,6 @@ class LocalEngine:
             alone = any(self._capability(cell).alone for cell in run)
             (queue.alone if alone else queue.waiting).extend([run] * self._options.repeat)
         return queue
-
-    def _job(self, queue: AgentQueue) -> Job:
-        """Return what a worker is told: of the real servers only those that its own agent is asked about."""
-        name = queue.agent.name
-        servers = {each for one in self._plan.asked if one.cell.agent == name for each in one.cell.servers}
-        shared = None if self._shared is None else self._shared.url
-        # What starts a config's servers may have to gain privileges, such as a container's.
-        apart = (
-            self._options.keep_apart and queue.agent.command is None and isinstance(self._options.source, PinnedServers)
-        )
-        given = self._source.for_worker(servers)
-        return Job(queue.agent, given, self._options.live, shared, self._scratch, apart)
 
     def _feed(self, turns: Sequence[AgentQueue]) -> Iterator[EngineEvent]:
         """Give workers something to do, one after the other, for as long as there are places."""
@@ -155,8 +151,7 @@ class LocalEngine:
         """Start, feed and hear the workers whose turn it is. Raises ForkServerGone."""
         turns = whose_turn(self._active)
         for queue in turns:
-            if queue.worker is None:
-                queue.worker = start(self._job(queue))
+            self._pool.give(queue, self._shared_url)
         if self._shared is None or all(queue.is_ready for queue in self._active):
             # Who is to meet on the shared server is asked when everybody is there.
             yield from self._feed(turns)
@@ -294,6 +289,10 @@ class LocalEngine:
         if self._shared is not None:
             self._shared.excuse(whole.outcome.cell)
         return Finished(whole.outcome, whole.evidence)
+
+    @property
+    def _shared_url(self) -> str | None:
+        return None if self._shared is None else self._shared.url
 
     def _capability(self, cell: Cell) -> Capability:
         return self._capabilities[cell.capability]

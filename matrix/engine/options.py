@@ -38,5 +38,7 @@ class Options:
     grace: float = GRACE_SECONDS
     share: bool = True
     expected: Mapping[str, float] = field(default_factory=dict[str, float])
+    keep_workers: bool = False
+    """Whether workers stay for what is asked later (`LocalEngine.ask`)."""
     keep_apart: bool = True
     """Whether agents are kept from signals to whatever they did not start, where the system can do that."""

@@ -171,6 +171,9 @@ def _model(exchanges: Sequence[Mapping[str, Any]], names: _Names) -> Iterator[_L
             yield _Line(at, 2, f"{who} calls {call['tool']}{renamed} ({call['call_id']}) with {arguments}")
         if each["said"]:
             yield _Line(at, 2, f"{who} says {_short(each['said'])}")
+        if (fault := each.get("fault")) is not None:
+            answer = "a body that is no JSON" if fault["malformed"] else f"HTTP {fault['status']}"
+            yield _Line(at, 2, f"{who} answers with {answer}, as the question wants it")
         if each["note"]:
             yield _Line(at, 2, f"{who} {each['note']}", each["note"])
 
