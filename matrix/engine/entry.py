@@ -27,7 +27,10 @@ def enter(job: Job, mark: str, folder: Path, end: socket.socket) -> None:
         keep_to_ourselves()
     channel = Channel(end, mark)
     channel.set_apart()
-    (folder / AGENTS_FOLDER).mkdir()
+    try:
+        (folder / AGENTS_FOLDER).mkdir()
+    except FileNotFoundError:  # the run has ended meanwhile, and removed what it had made for us
+        os._exit(1)
     tempfile.tempdir = str(folder / AGENTS_FOLDER)
     with contextlib.suppress(OSError):  # not on Linux, or not allowed to
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")

@@ -38,18 +38,18 @@ def session(folder: Path, *options: str) -> tuple[str, int, int]:
 
 def test_all_tests_of_a_session_are_asked_by_one_worker(tmp_path: Path) -> None:
     said, workers, _ = session(tmp_path, "--matrix-capability", "invoke.*", "-k", "echo and not mortal")
-    assert "8 passed" in said, said
+    assert said.startswith("8 passed"), said
     assert workers == 1
 
 
 def test_only_what_is_selected_is_asked(tmp_path: Path) -> None:
     said, workers, made = session(tmp_path, "--matrix-capability", "invoke.*", "-k", "unicode and http")
-    assert "1 passed" in said, said
+    assert said.startswith("1 passed"), said
     assert (workers, made) == (1, 1)
 
 
 @pytest.mark.soak
 def test_with_xdist_each_of_its_workers_keeps_one_of_ours(tmp_path: Path) -> None:
     said, workers, _ = session(tmp_path, "-n", "2", "--matrix-capability", "invoke.*", "-k", "echo and not mortal")
-    assert "8 passed" in said, said
+    assert said.startswith("8 passed"), said
     assert workers == 2

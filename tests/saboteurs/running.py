@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONTROL = next(each for each in find_agents(REPOSITORY / "tests" / "nowhere") if each.is_control)
 REAL = PinnedServers(real_servers_file())
 CAPABILITIES = {each.id: each for each in find_capabilities()}
-QUARTER = 4
+EIGHTH = 8
 REAL_SERVER = "memory"
 """The real server that saboteurs meet: it is ready in a third of a second."""
 SLOW = frozenset({"concurrency.many-runs", "concurrency.pool", "concurrency.all-agents", "invoke.timeout"})
@@ -33,19 +33,19 @@ def sabotaged(capability: str, saboteur: Saboteur, *, whole: bool) -> Plan:
     """Plan every cell of a saboteur's capability, the control's too, and one of each other stub capability.
 
     Every saboteur with every question is quadratic: unless it is to be the whole, the others are those of the same
-    group, those that it is known to be related to, and of the rest one in four, for each saboteur another quarter.
+    group, those that it is known to be related to, and of the rest one in eight, for each saboteur another eighth.
     """
     target = replace(CAPABILITIES[capability], deadline=saboteur.shortened(CAPABILITIES[capability]))
     first, *_ = agents = saboteur.agents(REPOSITORY)
     ids = sorted(CAPABILITIES)
-    quarter = set(ids[ids.index(capability) % QUARTER :: QUARTER])
+    eighth = set(ids[ids.index(capability) % EIGHTH :: EIGHTH])
 
     def wanted(cell: Cell) -> bool:
         if cell.capability == capability:
             return not target.real or cell.server == REAL_SERVER
         other = CAPABILITIES[cell.capability]
         skipped = cell.capability in SLOW and target.group != "concurrency"
-        near = whole or target.group == other.group or other.id in saboteur.related or other.id in quarter
+        near = whole or target.group == other.group or other.id in saboteur.related or other.id in eighth
         return cell.agent == first.name and near and not skipped and is_the_one(cell, other, saboteur.transport)
 
     others = [each for each in CAPABILITIES.values() if each.id != capability]
