@@ -12,7 +12,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import psutil
 
@@ -69,13 +69,16 @@ async def strays(before: Collection[int], seconds: float) -> tuple[str, ...]:
 
     What `multiprocessing` keeps for itself is not counted: it ends with the process that it serves.
     """
+    return await still_there(lambda: _names_below(before), seconds)
+
+
+async def still_there(names: Callable[[], tuple[str, ...]], seconds: float) -> tuple[str, ...]:
+    """Return the names of the processes that are still there after so many seconds; at once when there are none."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    while names := _names_below(before):
-        if loop.time() >= until:
-            break
+    while (left := names()) and loop.time() < until:  # noqa: ASYNC110  (no event: they are not all our children)
         await asyncio.sleep(_POLL_SECONDS)
-    return names
+    return left
 
 
 def _names_below(before: Collection[int]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ its own: servers are often started in a session of theirs, so neither alone woul
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -16,19 +15,22 @@ from pathlib import Path
 
 import psutil
 
-from matrix.descent import still_runs
+from matrix.descent import still_runs, still_there
 
 MARK = "AGENT_MATRIX_WORKER"
 """An environment variable that marks everything a worker starts, so that nothing of it is left behind."""
 CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a run early: Ctrl-C, whoever stops us, and the end of the terminal."""
-_POLL_SECONDS = 0.05
 _GONE = (ProcessLookupError, PermissionError)
 
 
 @contextlib.contextmanager
-def undisturbed() -> Generator[None]:
-    """Hold back what cancels a run until a step is done whole; nothing is to be started meanwhile."""
+def holding_interrupts() -> Generator[None]:
+    """Hold back what cancels a run until a step is done whole, such as a write, or the start of a process.
+
+    A process that is started meanwhile inherits that, until it has settled what becomes of them. Ours come through
+    afterwards.
+    """
     held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
     try:
         yield
@@ -71,11 +73,7 @@ class RunProcesses:
 
     async def still_alive(self, seconds: float) -> tuple[str, ...]:
         """Return the names of those that still run after so many seconds; at once when there are none."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while (names := self.alive()) and loop.time() < until:  # noqa: ASYNC110  (no event: they are not our children)
-            await asyncio.sleep(_POLL_SECONDS)
-        return names
+        return await still_there(self.alive, seconds)
 
     def yield_to_others(self, niceness: int) -> None:
         """Give way to other processes, in so many steps more than we do.

@@ -16,12 +16,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from matrix.engine.forking import ENDED, LENGTH, NOTICE
-from matrix.processes import CANCELLING, end_group
+from matrix.processes import end_group, holding_interrupts
 
 START_SECONDS = 120.0
 """How long it may take to start a process; the imports are the most of it."""
@@ -181,17 +181,3 @@ def fork_server() -> ForkServer:
 def _close() -> None:
     if not _current[0].has_gone:
         _current[0].close()
-
-
-@contextlib.contextmanager
-def holding_interrupts() -> Generator[None]:
-    """Hold back what cancels a run while a process is started: none is left that is half told what it is to do.
-
-    The fork server inherits that, until it has settled what becomes of them (see `forking`). Ours come through
-    afterwards.
-    """
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, CANCELLING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -101,7 +101,10 @@ class LocalEngine:
                     for cell in group:
                         yield Finished(Outcome.of_one_attempt(cell, Verdict.ERRORED, str(fault)))
                     continue
-                yield from self._queues(group, at_once=len(group))
+                try:
+                    yield from self._queues(group, at_once=len(group))
+                finally:
+                    self._shared = None
 
     def _queues(self, asked: list[Cell], at_once: int) -> Iterator[EngineEvent]:
         by_agent: dict[str, list[Cell]] = {}
@@ -238,7 +241,8 @@ class LocalEngine:
     def _ended(self, queue: AgentQueue, attempt: Attempt, *, process_lost: bool) -> Iterator[EngineEvent]:
         """Deal with a cell that has ended, and, asked alone, may have ended the process that its agent lives in."""
         queue.ended_alone = queue.ended_alone + 1 if process_lost else 0
-        yield from self._record(queue, attempt, ended_worker=process_lost)
+        for each in queue.again.settle(attempt, ended_worker=process_lost):  # and those that were waiting for it
+            yield from self._keep(queue, each)
         outcome, times = attempt.outcome, max(queue.ended_alone, queue.hangs(attempt.outcome))
         if queue.ended_alone >= SAME_END_LIMIT or times >= HUNG_LIMIT:
             reason = f"not asked: in each of the {times} cells before it, {outcome.reason}"
@@ -269,11 +273,6 @@ class LocalEngine:
         for cell in dict.fromkeys(queue.drain() if cells is None else cells):
             last = Attempt(Outcome.of_one_attempt(cell, verdict, reason))
             yield self._finished([*queue.attempts.pop(cell.id, ()), last])
-
-    def _record(self, queue: AgentQueue, attempt: Attempt, *, ended_worker: bool) -> Iterator[EngineEvent]:
-        """Keep an attempt, and those that were waiting for it."""
-        for each in queue.again.settle(attempt, ended_worker=ended_worker):
-            yield from self._keep(queue, each)
 
     def _keep(self, queue: AgentQueue, attempt: Attempt) -> Iterator[EngineEvent]:
         """Keep an attempt; after the last one the cell has its outcome."""

@@ -53,7 +53,7 @@ class Machine:
         whole = sum(now) - sum(before)
         share = idle / whole if whole > 0 else 0.0
         memory = psutil.virtual_memory()
-        return Load(share * self.processors, runnable(), memory.available / memory.total)
+        return Load(share * self.processors, _runnable(), memory.available / memory.total)
 
 
 class Places:
@@ -92,7 +92,7 @@ class Places:
         return self._crowded >= when
 
 
-def runnable() -> int:
+def _runnable() -> int:
     """Return how many threads of the whole machine want to run; where the system does not tell, none."""
     try:
         return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])

@@ -15,7 +15,7 @@ from matrix.events import EngineEvent, Finished, Revised, RunEvent
 from matrix.model import Cell
 from matrix.outcome import Matrix, Outcome, RunHeader
 from matrix.planned import Plan
-from matrix.processes import undisturbed
+from matrix.processes import holding_interrupts
 from matrix.results.baseline import Entry, stale
 from matrix.results.command import Reproduction
 from matrix.results.continuing import Kept, renewed, resumed
@@ -143,7 +143,7 @@ class Settling:
             tell(event)
             return
         cell = event.outcome.cell
-        with undisturbed():
+        with holding_interrupts():
             outcome = replace(
                 event.outcome,
                 run=self._run,

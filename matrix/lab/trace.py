@@ -46,7 +46,7 @@ class Trace:
         self._lock = threading.Lock()
         self._waiting: list[Callable[[], None]] = []
         self.common: list[Note] = []
-        self._owing = 0
+        self._owing: list[object] = []
 
     def sharing(self) -> Trace:
         """Return a trace of the same records, for one of several who read them: what it notes is its own."""
@@ -93,16 +93,17 @@ class Trace:
     @property
     def owed(self) -> bool:
         """Whether something of ours is awaited: a model's answer, a server's, or what a check waits to see."""
-        return self._owing > 0 or bool(self._unanswered())
+        return bool(self._owing or self._unanswered())
 
     @contextmanager
     def owing(self) -> Generator[None]:
         """Have whatever is done within be awaited by the agent, or by a check."""
-        self._owing += 1
+        awaited = object()
+        self._owing.append(awaited)
         try:
             yield
         finally:
-            self._owing -= 1
+            self._owing.remove(awaited)
 
     def _unanswered(self) -> set[tuple[str, str]]:
         """Return the requests of the client that no server has answered, and that were not cancelled."""

@@ -77,6 +77,17 @@ async def test_what_a_check_waits_for_is_ours(calm):
     assert not trace.owed
 
 
+async def test_what_one_question_waits_for_in_a_shared_trace_is_ours_for_all(calm):
+    trace = Trace()
+    twin = trace.sharing()
+    waiting = asyncio.ensure_future(twin.until(lambda: False, 60))
+    await asyncio.sleep(0)
+    assert trace.owed
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert not trace.owed
+
+
 def test_who_is_busy_is_not_silent(calm):
     still = Stillness(Trace())
     for _ in range(5):
