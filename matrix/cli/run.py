@@ -131,7 +131,7 @@ def _run_and_report(request: Request, output: Path) -> int:
     with LeavingAtOnce():
         from matrix.engine.run import run as run_matrix  # noqa: PLC0415
         from matrix.processes import CANCELLING  # noqa: PLC0415
-        from matrix.report import markdown, progress, terminal  # noqa: PLC0415
+        from matrix.report import markdown, pace, progress, terminal  # noqa: PLC0415
         from matrix.results.writing import write_page  # noqa: PLC0415
 
     interrupts = Interrupts()
@@ -159,4 +159,6 @@ def _run_and_report(request: Request, output: Path) -> int:
             elsewhere=elsewhere,
         )
         shown.print(table, crop=False)
+        if result.effort is not None:
+            shown.print(pace.afterwards(result.effort), style="dim", highlight=False, soft_wrap=True)
     return result.exit_code

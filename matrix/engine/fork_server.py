@@ -61,6 +61,8 @@ class ForkServer:
         self._running: set[int] = set()
         self._exit_codes: dict[int, int] = {}
         self.has_gone = False
+        self.cpu_seconds = 0.0
+        """What the processes that came from it, and have ended, have used of the processors."""
 
     @property
     def pid(self) -> int:
@@ -125,7 +127,7 @@ class ForkServer:
             if not read:
                 raise ConnectionResetError
             self._unread += read
-        kind, pid, code = NOTICE.unpack_from(self._unread)
+        kind, pid, code, self.cpu_seconds = NOTICE.unpack_from(self._unread)
         del self._unread[: NOTICE.size]
         if kind == ENDED:
             self._running.discard(pid)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import resource
 import select
 import signal
 import socket
@@ -23,8 +24,8 @@ from matrix.processes import CANCELLING
 
 LENGTH = struct.Struct(">I")
 """Stands before a pickled request; the descriptors that the function is given come with it."""
-NOTICE = struct.Struct(">cii")
-"""Kind, process, and how that ended: its exit code, or minus the signal."""
+NOTICE = struct.Struct(">ciid")
+"""Kind, process, how that ended (its exit code, or minus the signal), and the seconds of CPU of all that have."""
 STARTED, ENDED = b"s", b"e"
 MOST_DESCRIPTORS = 4
 
@@ -88,7 +89,7 @@ class _Forking:
         for each in descriptors:
             os.close(each)
         self._started.add(pid)
-        self._parent.sendall(NOTICE.pack(STARTED, pid, 0))
+        self._tell(STARTED, pid)
         return True
 
     def _become(self, request: bytes, descriptors: list[int]) -> None:
@@ -122,4 +123,8 @@ class _Forking:
         if ended:
             end_children(spared=self._started)
         for pid, status in ended:
-            self._parent.sendall(NOTICE.pack(ENDED, pid, os.waitstatus_to_exitcode(status)))
+            self._tell(ENDED, pid, os.waitstatus_to_exitcode(status))
+
+    def _tell(self, kind: bytes, pid: int, code: int = 0) -> None:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self._parent.sendall(NOTICE.pack(kind, pid, code, ended.ru_utime + ended.ru_stime))

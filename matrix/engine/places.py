@@ -38,11 +38,16 @@ class Load:
     """The part of the memory that is available."""
 
 
+def processors() -> int:
+    """Return how many processors we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Machine:
     """Reads the load of this machine."""
 
     def __init__(self) -> None:
-        self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.processors = processors()
         self._before = psutil.cpu_times()
 
     def load(self) -> Load:
@@ -79,12 +84,12 @@ class Places:
 
         With more than `MOST` in flight nothing would come faster.
         """
-        processors = self._machine.processors
-        if load.runnable > DOUBTFUL * processors:
+        each = self._machine.processors
+        if load.runnable > DOUBTFUL * each:
             self._crowded = time.monotonic()
-        if load.runnable > CROWDED * processors:
+        if load.runnable > CROWDED * each:
             self._number = max(self._least, min(self._number, in_flight) * _FEWER)
-        elif load.idle > IDLE_SHARE * processors and in_flight >= int(self._number) and load.memory > _MEMORY_SHARE:
+        elif load.idle > IDLE_SHARE * each and in_flight >= int(self._number) and load.memory > _MEMORY_SHARE:
             self._number = min(MOST, self._number + max(1.0, load.idle))
 
     def was_crowded_since(self, when: float) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from matrix.effort import Effort
 from matrix.engine.header import header_of
 from matrix.engine.local import LocalEngine, Options
+from matrix.engine.meter import Meter
 from matrix.engine.prepare import Prepared, Wish, prepare
 from matrix.errors import INTERRUPTED, NothingKept
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
@@ -63,7 +65,7 @@ class RunResult:
     """What a run came to.
 
     `matrix` has the cells that it was to ask, `whole` all that are in the folder now. `stale` are baseline entries
-    that no longer describe the matrix.
+    that no longer describe the matrix; `effort` is None where nothing was asked.
     """
 
     matrix: Matrix
@@ -71,6 +73,7 @@ class RunResult:
     exit_code: int
     stale: tuple[Entry, ...] = ()
     interrupted: bool = False
+    effort: Effort | None = None
 
 
 def run(request: Request, observer: RunObserver) -> RunResult:
@@ -98,16 +101,18 @@ def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResu
         todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
         settling = Settling(request, plan, kept, results, reproduction)
         events = LocalEngine(todo, options).run()
-        interrupted = False
+        interrupted, meter = False, Meter()
         try:
             observer.planned(plan, len(kept.done), expected)
             for event in events:
+                meter.take(event)
                 settling.take(event, observer.happened)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             events.close()
-    return _result(request, plan, kept, settling.outcomes, interrupted=interrupted)
+    result = _result(request, plan, kept, settling.outcomes, interrupted=interrupted)
+    return replace(result, effort=meter.effort())
 
 
 class Settling:

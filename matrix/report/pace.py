@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from matrix.effort import Effort
 from matrix.model import Cell
 
 WORTH_TELLING = 10.0
@@ -112,6 +113,15 @@ def in_words(pace: Pace) -> tuple[str, ...]:
     rate, left = pace.rate, pace.left
     parts = [] if rate is None else [f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.0f} a minute"]
     return (*parts, *([] if left is None else [f"about {clock_time(left)} left"]))
+
+
+def afterwards(effort: Effort) -> str:
+    """Return what a run has taken, in one line."""
+    bound = "the longest cell" if effort.longest >= effort.cpu / effort.processors else "their work"
+    return (
+        f"{effort.wall:.1f} s, and {effort.cpu:.1f} s of CPU on {effort.processors} processors: "
+        f"{min(effort.efficiency, 1):.0%} of what they could have done it in ({effort.ideal:.1f} s, for {bound})"
+    )
 
 
 def slow(pace: Pace, limit: int) -> tuple[str, ...]:
