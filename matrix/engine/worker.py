@@ -87,7 +87,9 @@ def main(job: Job, channel: Channel, folder: Path) -> None:
             if live and takes_its_model_from_the_task(job.agent):
                 channel.send(encoded(NotAsked(NOT_LIVE)))
                 return
-            services = None if job.agent.services is None or live else imported(job.agent, job.agent.services)
+            apart = job.agent.harness is not None  # where its services are answered too
+            wanted = None if live or apart else job.agent.services
+            services = None if wanted is None else imported(job.agent, wanted)
         except Broken as broken:
             channel.send(encoded(CannotLoad(printable(broken.cause), printable(broken.mend))))
             return
