@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from dataclasses import replace
+from typing import Self
 
 import pytest
 
@@ -59,7 +60,7 @@ class Watching:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
-    def __enter__(self) -> Watching:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait(HANG)
         return self
