@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shlex
 import shutil
 import sys
@@ -101,8 +100,9 @@ def installed() -> tuple[str, Path]:
     folder = Path(tempfile.gettempdir()) / f"matrix-bench-conformance-{VERSION}"
     if not (folder / "node_modules" / PACKAGE).is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        npm = str(Path(node).with_name("npm"))
-        path = f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"
-        taken([npm, "install", "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"], folder=folder, env={"PATH": path})
+        npm = shutil.which("npm")
+        beside = Path(node).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        installer = [node, str(beside)] if beside.is_file() or npm is None else [npm]
+        taken([*installer, "install", "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"], folder=folder)
     (folder / "client.mjs").write_text(TYPESCRIPT_CLIENT, encoding="utf-8")
     return node, folder

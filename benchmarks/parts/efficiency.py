@@ -14,9 +14,9 @@ from benchmarks.workloads import CELLS_OF_A_ROW, CHEAP, project
 
 ROWS = 600 // CELLS_OF_A_ROW
 STRAW_MEN = {
-    "600 cells, 10 ms of CPU a call": ("benchmarks.workloads:burning", CHEAP, ()),
-    "600 cells, 50 ms of waiting a call": ("benchmarks.workloads:waiting", CHEAP, ()),
-    "600 cells, HTTP, stdio and SSE": (
+    "10 ms of CPU a call": ("benchmarks.workloads:burning", CHEAP, ()),
+    "50 ms of waiting a call": ("benchmarks.workloads:waiting", CHEAP, ()),
+    "HTTP, stdio and SSE mixed": (
         "benchmarks.workloads:plain",
         (*CHEAP, "transport.*", "lifecycle.version", "concurrency.parallel-*"),
         (),

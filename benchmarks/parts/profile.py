@@ -17,7 +17,7 @@ from benchmarks.timing import ROOT, CommandFailed, python, taken
 
 AGENTS = ("simple", "stan", "sofia")
 RATE = 100
-"""Samples a second, of each process."""
+"""Samples a second, of each process: of the thread that holds the interpreter's lock, for one that waits does not."""
 OWNERS = {
     "ours": r"/matrix/matrix/|/mcp_stubs/",
     "the agent's own code": r"/agents/",
@@ -30,6 +30,10 @@ OWNERS = {
 """Whose code a file is; a sample belongs to the innermost frame that has an owner, with all that it calls of others."""
 EVENT_LOOP, IMPORTS = "event loop, threads", "imports"
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>[^()]*?)(:\d+)?\)$")
+_STACK = re.compile(r".+? \d+\n(?=process |\Z)", re.DOTALL)
+"""A line of its output, but for command lines of several lines, which stand in it as they are."""
+_WORKING = re.compile(r"main \(.*/matrix/engine/worker\.py\)$")
+"""Is in the main thread of every worker."""
 _IMPORTING = "<frozen importlib._bootstrap>"
 PROCESSES = {
     "parent": "the parent: planning, engine, results",
@@ -75,7 +79,7 @@ def measure(extent: Extent) -> Measured:
 
 def line(name: str, seconds: float, whole: float, cells: int) -> list[str]:
     """Return a line of the table."""
-    return [name, f"{seconds:.1f}", f"{seconds / whole:.0%}", f"{1000 * seconds / cells:.1f}"]
+    return [name, f"{seconds:.1f}", f"{seconds / whole:.1%}", f"{1000 * seconds / cells:.1f}"]
 
 
 Sample = tuple[Sequence[str], int]
@@ -88,19 +92,19 @@ def sampled(folder: Path, asked: Asked) -> Iterator[Sample]:
     if spy is None:
         raise CommandFailed(["py-spy"], 127, "it is not installed: make setup")
     output = folder / "stacks.txt"
-    options = ["--subprocesses", "--full-filenames", "--nolineno", "--rate", str(RATE), "--format", "raw"]
+    options = ["--subprocesses", "--gil", "--full-filenames", "--nolineno", "--rate", str(RATE), "--format", "raw"]
     # It ends with 1 where a process was too short to be looked at, which bridges are.
     taken([spy, "record", *options, "--output", str(output), "--", *python(*asked.command())], codes=(0, 1))
     if not output.is_file():
         raise CommandFailed([spy], 1, "py-spy wrote nothing: is it allowed to look at other processes?")
-    stacks = [read(each) for each in output.read_text(encoding="utf-8").splitlines()]
-    workers = {process for process, frames, _ in stacks if any("/engine/worker.py" in each for each in frames)}
+    stacks = [read(each) for each in _STACK.findall(output.read_text(encoding="utf-8"))]
+    workers = {process for process, frames, _ in stacks if any(_WORKING.match(each) for each in frames)}
     return ((frames, count) for process, frames, count in stacks if process in workers)
 
 
 def read(stack: str) -> tuple[str, Sequence[str], int]:
     """Return process, frames and count of a line; the process is the innermost of those that started one another."""
-    text, _, count = stack.rpartition(" ")
+    text, _, count = stack.rstrip().rpartition(" ")
     frames = text.split(";")
     processes = [each for each in frames if each.startswith("process ")]
     inside = [each for each in frames if _FRAME.match(each) and not each.startswith("process ")]
