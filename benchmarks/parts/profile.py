@@ -32,6 +32,9 @@ EVENT_LOOP, IMPORTS = "event loop, threads", "imports"
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>[^()]*?)(:\d+)?\)$")
 _STACK = re.compile(r".+? \d+\n(?=process |\Z)", re.DOTALL)
 """A line of its output, but for command lines of several lines, which stand in it as they are."""
+_RUNNING = re.compile(r"/matrix/(engine/(worker|entry|forking)|lab/lab|lab/model/inheriting)\.py$")
+_RUNS = re.compile(r"(.*\.)?(main|enter|fork|run|serve|_run|_serve|_become|_fork|belonging|<\w+>)$")
+"""Files, and functions in them, that run an event loop or a thread: what is left there is the loop's own."""
 _WORKING = re.compile(r"main \(.*/matrix/engine/worker\.py\)$")
 """Is in the main thread of every worker."""
 _IMPORTING = "<frozen importlib._bootstrap>"
@@ -127,6 +130,8 @@ def owner(frames: Sequence[str]) -> tuple[str, str]:
         if (found := _FRAME.match(frame)) is None:
             continue
         file = found["file"].replace(str(ROOT), "/matrix")
+        if _RUNNING.search(file) and _RUNS.match(found["function"]):
+            continue
         for name, pattern in OWNERS.items():
             if re.search(pattern, file):
                 return name, file
