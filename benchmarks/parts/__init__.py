@@ -34,7 +34,7 @@ PARTS = {
         Part("conformance", "The official conformance suite", 3),
         Part("scale", "From 600 to 20,000 cells", 30),
         Part("results", "From 1,000 to 20,000 outcomes", 1),
-        Part("profile", "Where a cell's CPU goes", 3),
+        Part("profile", "Where a cell's CPU goes", 5),
     )
 }
 """In the order in which they are measured, and stand on the page."""

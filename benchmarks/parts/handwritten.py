@@ -19,6 +19,7 @@ CAPABILITIES = (
 )
 ROWS = 20
 OF_A_ROW = 2 * len(CAPABILITIES)
+KEPT = "by hand, connections kept"
 BY_HAND, ALONE, SHARED, REPEATED = (
     "by hand, `pytest -n 2`",
     "ours, `--no-share`",
@@ -35,16 +36,27 @@ def measure(extent: Extent) -> Measured:
         one = project(Path(folder) / "one", "benchmarks.handwritten.agent:agent", 1)
         runs = {
             BY_HAND: partial(by_hand, rows),
+            KEPT: partial(by_hand, rows, KEEP="1"),
             ALONE: partial(ours, many, Path(folder) / "alone", "--no-share"),
             SHARED: partial(ours, many, Path(folder) / "shared"),
             REPEATED: partial(ours, one, Path(folder) / "repeated", "--repeat", str(rows)),
         }
         medians = in_turn(times, runs)
     cells = rows * OF_A_ROW
-    attempts = {BY_HAND: cells, ALONE: cells + OF_A_ROW, SHARED: cells + OF_A_ROW, REPEATED: 2 * cells}
+    attempts = {BY_HAND: cells, KEPT: cells, ALONE: cells + OF_A_ROW, SHARED: cells + OF_A_ROW, REPEATED: 2 * cells}
     rates = {name: attempts[name] / each.wall for name, each in medians.items()}
     return Measured(
-        ["", "attempts", "wall, s", "CPU, s", "attempts a second", "ratio", "wall ratio", "CPU ratio"],
+        [
+            "",
+            "attempts",
+            "wall, s",
+            "CPU, s",
+            "attempts a second",
+            "over by hand",
+            "over kept",
+            "wall ratio",
+            "CPU ratio",
+        ],
         [
             [
                 name,
@@ -53,6 +65,7 @@ def measure(extent: Extent) -> Measured:
                 f"{each.cpu:.1f}",
                 f"{rates[name]:.2f}",
                 f"{rates[name] / rates[BY_HAND]:.1f} ×",
+                f"{rates[name] / rates[KEPT]:.1f} ×",
                 f"{medians[BY_HAND].wall / each.wall:.1f} ×",
                 f"{medians[BY_HAND].cpu / each.cpu:.1f} ×",
             ]
@@ -62,10 +75,10 @@ def measure(extent: Extent) -> Measured:
     )
 
 
-def by_hand(rows: int) -> Taken:
+def by_hand(rows: int, **more: str) -> Taken:
     """Run the tests that are written by hand."""
     tests = ROOT / "benchmarks" / "handwritten"
-    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "ROWS": str(rows)}
+    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "ROWS": str(rows), **more}
     return taken(python("-m", "pytest", "-n", "2", "-c", str(tests / "pytest.ini"), str(tests / "tests.py")), env=env)
 
 

@@ -15,7 +15,7 @@ from benchmarks.one_run import Asked
 from benchmarks.run_apart import run_apart
 from benchmarks.timing import ROOT, CommandFailed, python, taken
 
-AGENTS = ("simple", "stan", "sofia")
+AGENTS = ("simple", "stan")
 RATE = 100
 """Samples a second, of each process: of the thread that holds the interpreter's lock, for one that waits does not."""
 OWNERS = {
