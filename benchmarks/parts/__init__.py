@@ -27,12 +27,12 @@ class Part:
 PARTS = {
     each.name: each
     for each in (
-        Part("handwritten", "200 cells written by hand, under pytest -n 2", 7),
-        Part("engine", "The engine before", 12),
-        Part("efficiency", "Idle processors", 6),
+        Part("handwritten", "200 cells written by hand, under pytest -n 2", 6),
+        Part("engine", "The engine before", 8),
+        Part("efficiency", "Idle processors", 4),
         Part("question", "One narrow question", 2),
         Part("conformance", "The official conformance suite", 3),
-        Part("scale", "From 600 to 20,000 cells", 30),
+        Part("scale", "From 600 to 20,000 cells", 20),
         Part("results", "From 1,000 to 20,000 outcomes", 1),
         Part("profile", "Where a cell's CPU goes", 5),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measured import Extent, Goal, Measured
 from benchmarks.one_run import Asked
-from benchmarks.run_apart import run_apart
+from benchmarks.run_apart import not_green, run_apart
 from benchmarks.timing import ROOT
 from benchmarks.workloads import CELLS_OF_A_ROW, CHEAP, project
 
@@ -59,5 +59,4 @@ def row(name: str, told: dict[str, Any]) -> list[str]:
     """Return a line of the table."""
     effort = told["effort"]
     seconds = [f"{effort[each]:.1f}" for each in ("wall", "cpu", "longest", "ideal")]
-    not_green = told["cells"] - told["verdicts"].get("passed", 0)
-    return [name, str(told["cells"]), *seconds, f"{effort['efficiency']:.2f}", str(not_green)]
+    return [name, str(told["cells"]), *seconds, f"{effort['efficiency']:.2f}", str(not_green(told))]

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measured import Extent, Goal, Measured
 from benchmarks.one_run import Asked
-from benchmarks.run_apart import run_apart
+from benchmarks.run_apart import not_green, run_apart
 from benchmarks.workloads import CELLS_OF_A_ROW, CHEAP, project
 
 SIZES = {Extent.SMALLEST: (2, 4), Extent.USUAL: (600, 5_000, 20_000), Extent.WHOLE: (600, 5_000, 20_000)}
@@ -33,6 +33,7 @@ def measure(extent: Extent) -> Measured:
             "after the last cell, s",
             "parent at the end, MB",
             "largest worker, MB",
+            "not green",
         ],
         [*(row("more rows", each) for each in by_rows), *(row("one row, repeated", each) for each in by_repeats)],
         [
@@ -91,4 +92,5 @@ def row(how: str, told: dict[str, Any]) -> list[str]:
         f"{moments['ended'] - moments['answered']:.2f}",
         f"{told['memory'][-1]['parent']:.0f}" if told["memory"] else "",
         f"{largest_worker(told):.0f}",
+        str(not_green(told)),
     ]
