@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ class Processes:
     """What was last seen of each process below this one: they end without saying what they took."""
 
     seen: dict[int, tuple[str, float]] = field(default_factory=dict[int, tuple[str, float]])
+    looking: float = 0.0
+    """Seconds of CPU that looking took itself, on its thread."""
 
     def look(self) -> None:
         """Note what each has used of the processors until now."""
@@ -28,6 +31,7 @@ class Processes:
                     self._below(child, forks=forks)
             except psutil.Error:
                 continue
+        self.looking = time.thread_time()
 
     def _below(self, child: psutil.Process, *, forks: bool) -> None:
         if not forks:
@@ -51,7 +55,7 @@ class Processes:
         for kind, used in self.seen.values():
             found[kind] += used
         own = psutil.Process().cpu_times()
-        return {**found, "parent": own.user + own.system}
+        return {**found, "parent": own.user + own.system - self.looking, "looking": self.looking}
 
 
 def memory() -> dict[str, float]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measured import Extent, Goal, Measured
 from benchmarks.one_run import Asked
@@ -34,8 +35,30 @@ await client.close();
 
 
 def measure(extent: Extent) -> Measured:
-    """Run the suite's scenarios one by one, and the same questions of many rows."""
+    """Run the suite's scenarios one by one, and the same questions of one row and of many."""
     smallest = extent is Extent.SMALLEST
+    theirs = cpu_of_the_suite(1 if smallest else 5)
+    few, many = (ours(number) for number in ((1, 2) if smallest else (1, ROWS)))
+    each = many["taken"].cpu / many["cells"]
+    further = (many["taken"].cpu - few["taken"].cpu) / (many["cells"] - few["cells"])
+    rows = [
+        [name, str(len(SHARED)), f"{1000 * cpu:.0f}", f"{cpu / each:.1f} ×", f"{cpu / further:.1f} ×"]
+        for name, cpu in theirs.items()
+    ]
+    for told in (few, many):
+        name = f"ours, official Python SDK and a model loop, {told['cells']} questions"
+        rows.append([name, str(told["cells"]), f"{1000 * told['taken'].cpu / told['cells']:.0f}", "", ""])
+    rows.append(["ours, each further question", "", f"{1000 * further:.0f}", "", ""])
+    return Measured(
+        ["", "questions", "CPU a question, ms", f"over ours with {many['cells']}", "over a further one of ours"],
+        rows,
+        [Goal(f"CPU a question, the conformance suite over ours ({many['cells']} questions)", theirs[SDK] / each, 20)],
+        f"Of our cells {not_green(few) + not_green(many)} were not green.",
+    )
+
+
+def cpu_of_the_suite(times: int) -> dict[str, float]:
+    """Return the seconds of CPU of a scenario, by client."""
     node, folder = installed()
     clients = {
         SDK: [sys.executable, str(ROOT / "benchmarks" / "conformance_client.py")],
@@ -43,46 +66,27 @@ def measure(extent: Extent) -> Measured:
         NOTHING: [shutil.which("true") or "true"],
     }
     runs = {
-        (name, scenario): partial(asked_by_suite, node, folder, command, scenario, must_pass=name != NOTHING)
+        f"{name}/{scenario}": partial(asked_by_suite, node, folder, command, scenario, must_pass=name != NOTHING)
         for name, command in clients.items()
         for scenario in SHARED
     }
-    suite = in_turn(1 if smallest else 5, {f"{name}/{scenario}": each for (name, scenario), each in runs.items()})
-    per_question = {name: sum(suite[f"{name}/{each}"].cpu for each in SHARED) / len(SHARED) for name in clients}
-    rows = [[name, str(len(SHARED)), f"{1000 * each:.0f}", ""] for name, each in per_question.items()]
-    ours: dict[int, float] = {}
-    red = 0
-    for number in (1, 2) if smallest else (1, ROWS):
-        with tempfile.TemporaryDirectory() as temporary:
-            root = project(Path(temporary) / "rows", "benchmarks.workloads:plain", number)
-            told = run_apart(
-                Asked(
-                    str(root),
-                    str(Path(temporary) / "out"),
-                    capabilities=tuple(SHARED.values()),
-                    transports=("http",),
-                    revisions=("2025-11-25",),
-                    share=False,
-                )
+    medians = in_turn(times, runs)
+    return {name: sum(medians[f"{name}/{each}"].cpu for each in SHARED) / len(SHARED) for name in clients}
+
+
+def ours(rows: int) -> dict[str, Any]:
+    """Ask the same of so many rows, each question in a run of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_apart(
+            Asked(
+                str(project(Path(folder) / "rows", "benchmarks.workloads:plain", rows)),
+                str(Path(folder) / "out"),
+                capabilities=tuple(SHARED.values()),
+                transports=("http",),
+                revisions=("2025-11-25",),
+                share=False,
             )
-        ours[told["cells"]] = told["taken"].cpu
-        red += not_green(told)
-    (few, little), (many, much) = sorted(ours.items())
-    further = (much - little) / (many - few)
-    rows += [
-        [f"ours, official Python SDK and a model loop, {cells} questions", str(cells), f"{1000 * cpu / cells:.0f}", ""]
-        for cells, cpu in sorted(ours.items())
-    ]
-    rows.append(["ours, each further question", "", f"{1000 * further:.0f}", ""])
-    each = much / many
-    for row in rows[: len(per_question)]:
-        row[3] = f"{float(row[2]) / (1000 * each):.1f} × (a further one: {float(row[2]) / (1000 * further):.1f} ×)"
-    return Measured(
-        ["", "questions", "CPU a question, ms", f"over ours with {many}"],
-        rows,
-        [Goal(f"CPU a question, the conformance suite over ours ({many} questions)", per_question[SDK] / each, 20)],
-        f"Of our cells {red} were not green." if red else "All of our cells were green.",
-    )
+        )
 
 
 def asked_by_suite(node: str, folder: Path, command: list[str], scenario: str, *, must_pass: bool) -> Taken:

@@ -44,6 +44,7 @@ PROCESSES = {
     "workers": "the workers",
     "below workers": "below the workers: bridges (interpreter starts), servers in Node.js",
     "real servers": "real servers in Python, forked",
+    "looking": "this measurement: looking at the processes",
 }
 LARGEST = 12
 
