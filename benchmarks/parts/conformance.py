@@ -20,7 +20,7 @@ from benchmarks.workloads import project
 PACKAGE, VERSION = "@modelcontextprotocol/conformance", "0.1.16"
 SHARED = {"initialize": "lifecycle.version", "tools_call": "invoke.round-trip"}
 """Its client scenarios that ask what capabilities of ours ask; its others are OAuth, elicitation, resumption."""
-ROWS = 50
+MANY = 50
 SDK, NODE, NOTHING = "the suite, official Python SDK", "the suite, official TypeScript SDK", "the suite, no client"
 TYPESCRIPT_CLIENT = """\
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -36,24 +36,28 @@ await client.close();
 
 def measure(extent: Extent) -> Measured:
     """Run the suite's scenarios one by one, and the same questions of one row and of many."""
-    smallest = extent is Extent.SMALLEST
-    theirs = cpu_of_the_suite(1 if smallest else 5)
-    few, many = (ours(number) for number in ((1, 2) if smallest else (1, ROWS)))
-    each = many["taken"].cpu / many["cells"]
-    further = (many["taken"].cpu - few["taken"].cpu) / (many["cells"] - few["cells"])
+    many, times = (2, 1) if extent is Extent.SMALLEST else (MANY, 5)
+    theirs = cpu_of_the_suite(times)
+    runs = {
+        "one client, once": ours(1, 1),
+        f"{many} clients": ours(many, 1),
+        f"one client, {many} times": ours(1, many),
+    }
+    mine = {name: told["taken"].cpu / told["attempts"] for name, told in runs.items()}
+    best = list(mine)[-1]
     rows = [
-        [name, str(len(SHARED)), f"{1000 * cpu:.0f}", f"{cpu / each:.1f} ×", f"{cpu / further:.1f} ×"]
+        [name, str(len(SHARED)), f"{1000 * cpu:.0f}", *(f"{cpu / each:.1f} ×" for each in mine.values())]
         for name, cpu in theirs.items()
     ]
-    for told in (few, many):
-        name = f"ours, official Python SDK and a model loop, {told['cells']} questions"
-        rows.append([name, str(told["cells"]), f"{1000 * told['taken'].cpu / told['cells']:.0f}", "", ""])
-    rows.append(["ours, each further question", "", f"{1000 * further:.0f}", "", ""])
+    rows += [
+        [f"ours, {name}", str(told["attempts"]), f"{1000 * mine[name]:.0f}", *[""] * len(mine)]
+        for name, told in runs.items()
+    ]
     return Measured(
-        ["", "questions", "CPU a question, ms", f"over ours with {many['cells']}", "over a further one of ours"],
+        ["", "questions", "CPU a question, ms", *(f"over ours, {name}" for name in mine)],
         rows,
-        [Goal(f"CPU a question, the conformance suite over ours ({many['cells']} questions)", theirs[SDK] / each, 20)],
-        f"Of our cells {not_green(few) + not_green(many)} were not green.",
+        [Goal(f"CPU a question, the conformance suite over ours ({best})", theirs[SDK] / mine[best], 20)],
+        f"Of our cells {sum(map(not_green, runs.values()))} were not green.",
     )
 
 
@@ -74,8 +78,8 @@ def cpu_of_the_suite(times: int) -> dict[str, float]:
     return {name: sum(medians[f"{name}/{each}"].cpu for each in SHARED) / len(SHARED) for name in clients}
 
 
-def ours(rows: int) -> dict[str, Any]:
-    """Ask the same of so many rows, each question in a run of its own."""
+def ours(rows: int, repeat: int) -> dict[str, Any]:
+    """Ask the same of so many rows, so often, each question in a run of its own."""
     with tempfile.TemporaryDirectory() as folder:
         return run_apart(
             Asked(
@@ -84,6 +88,7 @@ def ours(rows: int) -> dict[str, Any]:
                 capabilities=tuple(SHARED.values()),
                 transports=("http",),
                 revisions=("2025-11-25",),
+                repeat=repeat,
                 share=False,
             )
         )
