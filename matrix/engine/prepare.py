@@ -44,6 +44,8 @@ class Wish:
     """Whether rows are refused whose packages name no exact version."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     """How long a cell of each capability has taken before: shards are divided by it."""
+    elsewhere: bool = False
+    """Whether other machines ask: then nothing is installed or warmed up here, and what this one lacks says nothing."""
 
     @property
     def narrow(self) -> bool:
@@ -94,6 +96,8 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     unpinned = {agent.name: agent.unpinned for agent in plan.agents if agent.unpinned}
     if unpinned and wish.strict_pins:
         raise NotPinned(unpinned)
+    if wish.elsewhere:
+        return Prepared(plan, source)
     # Not before the filters are known to be right: what warms up keeps our standard error open.
     warm_up()
     wanted = {name for each in plan.asked for name in each.cell.servers}
