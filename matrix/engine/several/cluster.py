@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import socket
+import time
 import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from matrix.engine.several.session import serve
 from matrix.errors import BadEngine, NoScheduler, SchedulerLost
 
 CONNECT_SECONDS = 10.0
+HEAR_SECONDS = 0.05
+"""How often it is looked whether anything was said."""
 _CLOSE_SECONDS = 5.0
 
 
@@ -91,7 +94,8 @@ class Task:
 
     def end(self) -> None:
         """Have it end as soon as it can."""
-        self._future.cancel()
+        if not self.has_ended:
+            self._future.cancel()
         self._inbox.close()
 
 
@@ -160,6 +164,15 @@ class Cluster:
         """Have a task ask these cells, by id."""
         with self._talking():
             task.deal(cells)
+
+    def dismiss(self, tasks: Sequence[Task]) -> None:
+        """Tell tasks that the run is over, and wait for their end, which takes a moment."""
+        with self._talking():
+            for each in tasks:
+                each.deal(())
+            until = time.monotonic() + _CLOSE_SECONDS
+            while not all(each.has_ended for each in tasks) and time.monotonic() < until:
+                time.sleep(HEAR_SECONDS)
 
     def heard(self) -> list[Heard]:
         """Return what the tasks have said since the last time."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from matrix.effort import Effort
 from matrix.engine.engines import Errand
 from matrix.engine.messages import Done
-from matrix.engine.several.cluster import Address, Cluster, Heard, Task
+from matrix.engine.several.cluster import HEAR_SECONDS, Address, Cluster, Heard, Task
 from matrix.engine.several.dealing import Batch, Dealing, Run
 from matrix.engine.several.facts import Difference, Facts, difference, facts_of
 from matrix.engine.several.messages import Begun, Broken, Idle, Note, Order, Ready, Refused, Said
@@ -26,7 +26,6 @@ from matrix.outcome import Outcome
 PATIENCE_SECONDS = 60.0
 """How long a machine may take to come back, where none is left: Dask starts a worker again that has ended."""
 _LOOK_SECONDS = 0.5
-_HEAR_SECONDS = 0.05
 LOST_TWICE = "the machine that asked it was lost twice, the second time with nothing else in flight"
 LOST_TOGETHER = "the machine was lost twice while all agents were asked together"
 
@@ -100,6 +99,7 @@ class SeveralMachines:
                 self._last_seen = time.monotonic()
             elif time.monotonic() > self._last_seen + self._patience:
                 raise MachinesLost(self._cluster.url)
+        self._cluster.dismiss([each.task for each in self._machines.values()])
 
     @property
     def effort(self) -> Effort | None:
@@ -137,7 +137,7 @@ class SeveralMachines:
             yield from self._look(first=first)
             self._looked = time.monotonic()
         elif not heard:
-            time.sleep(_HEAR_SECONDS)
+            time.sleep(HEAR_SECONDS)
 
     def _look(self, *, first: bool) -> Iterator[EngineEvent]:
         there = self._cluster.workers()

@@ -7,9 +7,10 @@ import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+
+import distributed
 
 from matrix.engine.header import header_of
 from matrix.engine.options import Options
@@ -56,7 +57,7 @@ def facts_of(plan: Plan) -> Facts:
     return Facts(
         header.matrix,
         header.python,
-        {**header.packages, "distributed": version("distributed")},
+        {**header.packages, "distributed": distributed.__version__},
         header.pins,
         {each.name: _digest(each) for each in plan.agents},
         fingerprint([each.cell for each in plan.cells], {}),

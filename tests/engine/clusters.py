@@ -1,0 +1,128 @@
+"""A Dask cluster on loopback: a scheduler and workers, each a process of its own, as they are started by hand."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from matrix.engine.several.cluster import Address, read_address
+from tests.engine.questions import HANG
+
+
+class Daemon:
+    """One of its processes, and what it logs."""
+
+    def __init__(self, folder: Path, module: str, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", "--host", "127.0.0.1", "--no-dashboard", *options],
+            cwd=folder,
+            env=os.environ | {"DASK_TEMPORARY_DIRECTORY": str(folder / ".dask")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+
+    def said(self, pattern: str) -> str:
+        """Wait until it logs this; returns what the pattern's group matches."""
+        while (found := re.search(pattern, self._lines.get(timeout=HANG))) is None:
+            pass
+        return found[1]
+
+    def end(self) -> None:
+        """Stop it, if it has not ended."""
+        self.process.terminate()
+        try:
+            self.process.wait(HANG)
+        finally:
+            self.process.kill()
+            self._reader.join()
+            assert self.process.stderr is not None
+            self.process.stderr.close()
+
+
+class DaskCluster:
+    """A scheduler, and as many workers as are wanted; they are started in the folder of a project."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._scheduler = Daemon(project, "dask_scheduler", "--port", "0")
+        self.address: Address = read_address(self._scheduler.said(r"Scheduler at: +tcp(://\S+)").join(["dask", ""]))
+        self._workers: list[Daemon] = []
+
+    def have(self, workers: int) -> None:
+        """See to it that there are so many workers, no more and no less."""
+        for each in [each for each in self._workers if each.process.poll() is not None]:
+            self._workers.remove(each)
+            each.end()
+        while len(self._workers) > workers:
+            self._workers.pop().end()
+        while len(self._workers) < workers:
+            self.join(self._project)
+
+    def join(self, folder: Path) -> None:
+        """Start a worker in a folder."""
+        options = (f"tcp://{self.address.host}:{self.address.port}", "--nthreads", "1", "--no-nanny")
+        self._workers.append(Daemon(folder, "dask_worker", *options))
+        self._workers[-1].said(r"(Registered to)")
+
+    def left(self) -> list[str]:
+        """Return the names of what the workers have started, and is still there when it had time to end."""
+        started = [each for worker in self._workers for each in psutil.Process(worker.process.pid).children()]
+        _, alive = psutil.wait_procs(started, HANG)
+        return [each.name() for each in alive]
+
+    def end(self) -> None:
+        """Stop everything."""
+        self.have(0)
+        self._scheduler.end()
+
+
+@contextmanager
+def cluster_for(project: Path) -> Iterator[DaskCluster]:
+    """Have a scheduler for a project."""
+    cluster = DaskCluster(project)
+    try:
+        yield cluster
+    finally:
+        cluster.end()
+
+
+@contextmanager
+def killing_who_holds(door: Path) -> Iterator[None]:
+    """Kill the worker in which an agent has come to the door, a named pipe, where it says which process it lives in."""
+    os.mkfifo(door)
+
+    def kill() -> None:
+        server = psutil.Process(int(door.read_text()))
+        psutil.Process(server.ppid()).send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        if killer.is_alive():  # nobody has come: let it go
+            door.write_text("0")
+            pytest.fail("no agent has come to the door")
+        killer.join()
+        door.unlink()
