@@ -75,6 +75,20 @@ class NoInterpreter(UsageError):
         super().__init__(f"--python: {python!r} cannot be found, or is not executable; {mend}")
 
 
+class NoNamespaces(UsageError):
+    """Agents are to be in user namespaces, which are not to be had."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"--isolate user needs user and process namespaces: {cause}; try --isolate, which needs none")
+
+
+class IsolatedLive(UsageError):
+    """Two options exclude each other."""
+
+    def __init__(self) -> None:
+        super().__init__("--isolate has no real models: a harness is told where its model is; leave --live out")
+
+
 class UnknownName(UsageError):
     """A filter or an argument names nothing; `listed` are the words of the command that lists what there is."""
 

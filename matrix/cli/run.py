@@ -61,6 +61,14 @@ if TYPE_CHECKING:
     "--engine", metavar="URL", help="Ask on several machines: dask://HOST:PORT, a Dask scheduler (docs/scale.md)."
 )
 @click.option("--no-share", is_flag=True, help="Ask every question in a run of its own, none in one that others share.")
+@click.option(
+    "--isolate",
+    metavar="HOW",
+    type=click.Choice(["process", "user"]),
+    is_flag=False,
+    flag_value="process",
+    help="Keep agents apart: each in a process of its own (process), or also in a user namespace (user).",
+)
 @click.option("--resume", is_flag=True, help="Keep what an interrupted run into the same folder has finished.")
 @click.option("--strict-pins", is_flag=True, help="Refuse rows whose packages name no exact version.")
 @click.option("--live", is_flag=True, help="Use the agents' real models and services (keys from the environment).")
@@ -82,6 +90,7 @@ def run(
     policy: Path | None,
     engine: str | None,
     no_share: bool,
+    isolate: str | None,
     resume: bool,
     strict_pins: bool,
     live: bool,
@@ -92,6 +101,7 @@ def run(
         from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
         from matrix.engine.run import Request  # noqa: PLC0415
         from matrix.plan import Filters, read_shard  # noqa: PLC0415
+        from matrix.registry.isolation import Isolation  # noqa: PLC0415
         from matrix.results.baseline import read_baseline  # noqa: PLC0415
         from matrix.results.command import Reproduction, program  # noqa: PLC0415
 
@@ -101,7 +111,16 @@ def run(
     kind = Local() if engine is None else _elsewhere(engine, configs=configs is not None, live=live)
     source = pinned if configs is None else _stored(configs, policy)
     request = Request(
-        wish=Wish(Path.cwd(), filters, read_shard(shard), live, source, python=python, strict_pins=strict_pins),
+        wish=Wish(
+            Path.cwd(),
+            filters,
+            read_shard(shard),
+            live,
+            source,
+            python=python,
+            isolation=None if isolate is None else Isolation(isolate),
+            strict_pins=strict_pins,
+        ),
         output=output,
         jobs=jobs,
         repeat=repeat,
@@ -116,6 +135,7 @@ def run(
                 *(("--repeat", str(repeat)) if repeat > 1 else ()),
                 *(("--baseline", str(baseline.absolute())) if baseline is not None else ()),
                 *(("--live",) if live else ()),
+                *(("--isolate", isolate) if isolate else ()),
             ),
         ),
         engine=kind,

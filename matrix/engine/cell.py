@@ -62,7 +62,8 @@ class Execution:
         """
         work = asyncio.ensure_future(self._put_questions())
         try:
-            limit = await overdue(work, self.trace, self._capability)
+            with self._setting.watched(self.trace, self._capability.silence):
+                limit = await overdue(work, self.trace, self._capability)
             if limit is None:
                 judged, error = await ended(work)
                 judged = judged or self._all(Judged(Verdict.ERRORED, f"the check itself ended with {error}"))

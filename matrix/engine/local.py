@@ -43,6 +43,8 @@ from matrix.planned import Plan, Planned
 
 SAME_END_LIMIT = 3
 """After so many cells, asked alone, ended the worker one after the other, the rest is not asked any more."""
+HELD_LIMIT = 2
+"""After fewer, where it held its event loop each time: that takes longer to see."""
 HUNG_LIMIT = 5
 """After so many cells that timed out in the same way, one after the other, neither."""
 _LISTEN_SECONDS = 0.5
@@ -244,7 +246,8 @@ class LocalEngine:
         for each in queue.again.settle(attempt, ended_worker=process_lost):  # and those that were waiting for it
             yield from self._keep(queue, each)
         outcome, times = attempt.outcome, max(queue.ended_alone, queue.hangs(attempt.outcome))
-        if queue.ended_alone >= SAME_END_LIMIT or times >= HUNG_LIMIT:
+        enough = HELD_LIMIT if outcome.verdict is Verdict.TIMED_OUT else SAME_END_LIMIT
+        if queue.ended_alone >= enough or times >= HUNG_LIMIT:
             reason = f"not asked: in each of the {times} cells before it, {outcome.reason}"
             yield from self._give_up(queue, outcome.verdict, reason)
 

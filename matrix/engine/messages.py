@@ -93,7 +93,17 @@ class LastWords:
     """The agent ends the worker's process, or makes it useless: what it did, as a predicate of the agent."""
 
     did: str
+    timed_out: bool = False
+    """Whether nothing more was waited for than the end of what it did."""
     kind: Literal["last-words"] = "last-words"
+
+
+@dataclass(frozen=True)
+class Holding:
+    """The agent holds its event loop at the moment, `where` it does; empty: no longer."""
+
+    where: str
+    kind: Literal["holding"] = "holding"
 
 
 @dataclass(frozen=True)
@@ -107,11 +117,14 @@ class WorkerFault:
 Report = Ready | NotAsked | CannotLoad | Done | WorkerFault
 """What a worker says of itself and its cells."""
 
-_REPORTS = TypeAdapter[Report | LastWords](Annotated[Report | LastWords, Field(discriminator="kind")])
+Condition = Holding | LastWords
+"""What a worker says of the process that it is."""
+
+_REPORTS = TypeAdapter[Report | Condition](Annotated[Report | Condition, Field(discriminator="kind")])
 _QUESTIONS = TypeAdapter(Ask)
 
 
-def encoded(message: Report | LastWords) -> bytes:
+def encoded(message: Report | Condition) -> bytes:
     """Return what a worker says as JSON. Raises ValueError for what JSON, or its reader, does not take."""
     body = _REPORTS.dump_json(message, fallback=repr)
     from_json(body)  # what lies too deep can be written, and not be read
@@ -128,6 +141,6 @@ def question(body: bytes) -> Ask:
     return _QUESTIONS.validate_json(body)
 
 
-def report(body: bytes) -> Report | LastWords:
+def report(body: bytes) -> Report | Condition:
     """Read what a worker says. Raises ValueError for what none would say."""
     return _REPORTS.validate_json(body)

@@ -11,7 +11,7 @@ from pathlib import Path
 from matrix.capabilities.registry import find_capabilities
 from matrix.engine.messages import NOT_LIVE
 from matrix.engine.process import warm_up
-from matrix.errors import NoAgents, NoInterpreter, NothingToImport, NotPinned, nearest
+from matrix.errors import IsolatedLive, NoAgents, NoInterpreter, NothingToImport, NotPinned, nearest
 from matrix.lab.servers.pinned import PinnedServers
 from matrix.model import Agent, Capability, Severity
 from matrix.plan import Filters, Machine, make_plan, matching_agents
@@ -19,6 +19,7 @@ from matrix.planned import Plan
 from matrix.registry import environments
 from matrix.registry.discovery import find_agents, find_stubs, is_registration, real_servers_file, registration_name
 from matrix.registry.environments import EnvironmentUnavailable
+from matrix.registry.isolation import Isolation, check_that_it_can_be_had, isolated
 from matrix.registry.registration import broken, valid_name
 from matrix.sources import ServerSource, SourceReader
 
@@ -40,6 +41,8 @@ class Wish:
     source: SourceReader = pinned
     python: str | None = None
     """The interpreter that imports the agents that import strings name; None: ours."""
+    isolation: Isolation | None = None
+    """How far agents are kept apart from us, where they are."""
     strict_pins: bool = False
     """Whether rows are refused whose packages name no exact version."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -72,7 +75,7 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     )
     filters = replace(wish.filters, agents=names)
     _check_python(wish.python, registrations)
-    agents = find_agents(wish.root, registrations, wish.python)
+    agents = _apart(find_agents(wish.root, registrations, wish.python), wish)
     if len(agents) == 1 and not names:
         raise NoAgents(wish.root)
     capabilities = find_capabilities()
@@ -103,6 +106,16 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     wanted = {name for each in plan.asked for name in each.cell.servers}
     machine = Machine(source.lacking(wanted, note), _lacking_agents(plan.agents, wish.live, note))
     return Prepared(planned(machine), source)
+
+
+def _apart(agents: tuple[Agent, ...], wish: Wish) -> tuple[Agent, ...]:
+    """Return the agents as far apart as they are to be. Raises UsageError where that cannot be had."""
+    if wish.isolation is None:
+        return agents
+    if wish.live:
+        raise IsolatedLive
+    check_that_it_can_be_had(wish.isolation)
+    return tuple(isolated(each, wish.isolation) for each in agents)
 
 
 def _check_python(python: str | None, registrations: Sequence[str]) -> None:

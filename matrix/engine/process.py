@@ -12,14 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from matrix.descent import is_stopped
 from matrix.engine import entry
 from matrix.engine.channel import Channel, Intruded
 from matrix.engine.fork_server import START_SECONDS, ForkServer, ForkServerGone, fork_server
-from matrix.engine.messages import Ask, Job, LastWords, Report, asked, report
+from matrix.engine.messages import Ask, Holding, Job, LastWords, Report, asked, report
 from matrix.errors import TemporaryFolderTooLong
 from matrix.model import Capability, Cell, Verdict
 from matrix.processes import end_group, end_marked
@@ -88,7 +88,9 @@ class WorkerProcess:
     ready_by: float = 0.0
     is_ready: bool = False
     asked: int = 0
-    last_words: str | None = None
+    last_words: LastWords | None = None
+    held: str = ""
+    """Where the agent holds its event loop at the moment."""
     intruded: bool = False
     _looked: float = 0.0
 
@@ -110,10 +112,13 @@ class WorkerProcess:
         try:
             for body in self.channel.received():
                 said = report(body)
-                if isinstance(said, LastWords):
-                    self.last_words = said.did
-                else:
-                    yield said
+                match said:
+                    case LastWords():
+                        self.last_words = said
+                    case Holding():
+                        self.held = said.where
+                    case _:
+                        yield said
         except (Intruded, ValueError):
             self.intruded = True
 
@@ -125,15 +130,17 @@ class WorkerProcess:
         """Return why the worker is of no use any more; None where it is. Raises ForkServerGone."""
         if self.intruded:
             return INTRUDED
-        if self.last_words is not None:
-            return Lost(Verdict.FAILED, f"the agent {self.last_words}")
+        if (words := self.last_words) is not None:
+            verdict = Verdict.TIMED_OUT if words.timed_out else Verdict.FAILED
+            return Lost(verdict, f"the agent {words.did}", by_time=words.timed_out)
         code = self.exit_code(1 if self.channel.has_ended else 0)
         if code is not None or self.channel.has_ended:
             return CLOSED if code is None else _ended(code)
         if self._is_stopped():
             return STOPPED
-        blocked = INTRUDED if self.channel.is_half_read else BLOCKED
-        return blocked if self.overdue else None
+        if not self.overdue:
+            return None
+        return INTRUDED if self.channel.is_half_read else replace(BLOCKED, reason=f"{BLOCKED.reason}{self.held}")
 
     @property
     def overdue(self) -> bool:

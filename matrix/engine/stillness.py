@@ -37,11 +37,15 @@ class Stillness:
             await asyncio.sleep(min(TICK_SECONDS, seconds))
             self.take(min(TICK_SECONDS, seconds))
 
+    def begin(self) -> None:
+        """Begin anew: nothing is known of the time before."""
+        self.seconds, self._busy = 0.0, 0.0
+
     def take(self, passed: float) -> None:
         """Take in that so many seconds have passed."""
         before, self._records = self._records, self._trace.size
         if self._records != before or self._trace.owed:
-            self.seconds, self._busy = 0.0, 0.0
+            self.begin()
             return
         earlier, self._busy = self._busy, _busy()
         if not earlier or self._busy - earlier > BUSY_SHARE * passed:

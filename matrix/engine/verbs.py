@@ -7,6 +7,7 @@ import copy
 import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -60,6 +61,8 @@ class Setting:
     group_size: int = 1
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     hide: Callable[[Any], Any] = lambda value: value
+    watched: Callable[[Trace, float], AbstractContextManager[None]] = lambda _trace, _silence: nullcontext()
+    """Has a cell count among those whose event loop is watched, with the seconds of silence after which it is over."""
 
 
 class ManyAsking(Protocol):

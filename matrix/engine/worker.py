@@ -28,10 +28,12 @@ from matrix.capabilities.registry import find_capabilities
 from matrix.engine import tampering
 from matrix.engine.cell import execute
 from matrix.engine.channel import Channel
+from matrix.engine.loop_watch import LoopWatch
 from matrix.engine.messages import (
     NOT_LIVE,
     Ask,
     CannotLoad,
+    Condition,
     Done,
     Job,
     LastWords,
@@ -85,7 +87,9 @@ def main(job: Job, channel: Channel, folder: Path) -> None:
             if live and takes_its_model_from_the_task(job.agent):
                 channel.send(encoded(NotAsked(NOT_LIVE)))
                 return
-            services = None if job.agent.services is None or live else imported(job.agent, job.agent.services)
+            apart = job.agent.harness is not None  # where its services are answered too
+            wanted = None if live or apart else job.agent.services
+            services = None if wanted is None else imported(job.agent, wanted)
         except Broken as broken:
             channel.send(encoded(CannotLoad(printable(broken.cause), printable(broken.mend))))
             return
@@ -173,6 +177,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS))
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        self._setting = replace(self._setting, watched=LoopWatch(self._tell).over)
         incoming: asyncio.Queue[Ask] = asyncio.Queue()
 
         def read() -> None:
@@ -229,6 +234,10 @@ class Worker:
             message = encoded(replace(done, evidence=kept))
         with self._sending:
             self._channel.send(message)
+
+    def _tell(self, condition: Condition) -> None:
+        with self._sending:
+            self._channel.send(encoded(condition))
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO

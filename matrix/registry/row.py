@@ -148,9 +148,9 @@ class AgentRow(BaseModel):
         if self.factory and self.install:
             raise ValueError("`install` is for a command (`argv`) only: a `factory` is imported where the matrix runs")
         if self.argv and self.services:
-            raise ValueError("`services` answer the calls of a `factory` only: a command makes them in its own process")
-        if not self.factory and self.services:
-            raise ValueError("`services` answer the calls of a `factory` only: a harness is a process of its own")
+            raise ValueError("`services` answer the calls of a `factory` or a `target` only: a command's are its own")
+        if not (self.factory or self.target) and self.services:
+            raise ValueError("`services` answer the calls of a `factory` or a `target` only: they are Python")
         for key in ("deps", "own_servers"):
             if not (self.factory or self.target) and key in self.model_fields_set:
                 raise ValueError(f"`{key}` is for a `factory` or a `target` only: a command has its own")

@@ -170,7 +170,7 @@ def test_a_wrong_key_is_named_with_its_mend(row: dict[str, Any], cause: str, key
         ({"factory": "a:b", "env": {"X": "{home}"}}, "env: has {home}, which is filled in for commands (`argv`) only"),
         ({"factory": "a:b", "files": {"x": ""}}, "the row: `files` are written for a command (`argv`) only"),
         ({"factory": "a:b", "install": {"pypi": ["x==1"]}}, "the row: `install` is for a command (`argv`) only"),
-        ({"argv": ["sh"], "services": "a:b"}, "the row: `services` answer the calls of a `factory` only"),
+        ({"argv": ["sh"], "services": "a:b"}, "the row: `services` answer the calls of a `factory` or a `target` only"),
         ({"argv": ["sh"], "install": {"python": "3.12"}}, "install: needs a package"),
         ({"argv": ["sh"], "install": {"pipy": ["x"]}}, "install.pipy: unknown key (the nearest is 'pypi')"),
         (
@@ -281,10 +281,7 @@ def test_an_owners_interpreter_is_looked_for_beside_the_row_and_its_link_is_not_
             "the row: `python` and `install` are two interpreters for one `target`; leave one of them out",
         ),
         ({"factory": "a:b", "python": "/bin/sh"}, "the row: `python` is the interpreter that imports a `target`"),
-        (
-            {"target": "a:b", "python": "/bin/sh", "services": "a:c"},
-            "the row: `services` answer the calls of a `factory`",
-        ),
+        ({"module": "run.mjs", "services": "a:c"}, "the row: `services` answer the calls of a `factory` or a `target`"),
         ({"module": "run.py"}, "module: 'run.py' should be a file for Node, such as 'run.mjs'; Python's is `target`"),
         ({"module": "none.mjs"}, "there is no file 'none.mjs' in "),
         ({"target": "a:b", "python": "no/python"}, "the interpreter 'no/python' cannot be found in "),

@@ -99,6 +99,7 @@ class HarnessStarter:
                 deps=self._agent.deps,
                 own_servers=self._agent.own_servers.value,
                 model=self._model,
+                services=self._agent.services,
                 packages="" if self._bin_path is None else str(self._bin_path.parent),
             )
         except OSError as problem:

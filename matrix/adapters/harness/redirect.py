@@ -38,6 +38,8 @@ class Run:
 
 CURRENT: ContextVar[Run | None] = ContextVar("CURRENT", default=None)
 _UNDER_WAY: list[Run] = []
+_SERVICES: list[str] = []
+"""The library whose requests to anybody else are answered behind the transport."""
 _REDIRECTED: set[str] = set()
 
 
@@ -63,6 +65,27 @@ def under_way(prompt: str, root: str) -> Generator[None, None, None]:
     finally:
         CURRENT.reset(token)
         _UNDER_WAY.remove(run)
+
+
+@contextmanager
+def services_answered() -> Generator[None, None, None]:
+    """Let what goes over httpx to neither a model nor loopback pass to its transport, where somebody answers it."""
+    _SERVICES.append("httpx")
+    try:
+        yield
+    finally:
+        _SERVICES.remove("httpx")
+
+
+def refuse(request: Any) -> Any:
+    """Raise what httpx raises where a host cannot be reached."""
+    raise sys.modules["httpx"].ConnectError(_refusal(request), request=request)
+
+
+def _refusal(request: Any) -> str:
+    return (
+        f"this run is hermetic: {request.url.host} is neither loopback nor a service that the agent's row answers for"
+    )
 
 
 def _redirect(client: Any) -> None:
@@ -95,9 +118,9 @@ def _redirected(client: Any, request: Any) -> Any:
     """Return the request as it is to be sent. Raises the library's ConnectError for what may not leave the machine."""
     local = request.url.host in LOOPBACK
     if not _may_be_for_a_model(request):
-        if local:
+        if local or client.__name__ in _SERVICES:
             return request
-        raise client.ConnectError(f"this run is hermetic: {request.url.host} is not loopback", request=request)
+        raise client.ConnectError(_refusal(request), request=request)
     if local and (_is_to_a_run(request.url) or not _has_a_models_body(request.content)):
         return request
     run = _run_of(request.content)

@@ -26,6 +26,7 @@ from ...registry.loading import Broken, load
 from ..base import CannotStart, Declared, Instance, Model, NotScripted, Retires, Task, WiresItself
 from ..target import Starter, started_by
 from . import redirect
+from .services import answered, respx
 
 PROTOCOL = 1
 THREADS = 128
@@ -65,12 +66,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = Channel()
     hello = channel.read() or {}
-    try:
-        start = _loaded(hello)
-    except Broken as problem:
-        channel.send("broken", cause=problem.cause, mend=problem.mend)
-        return
-    with redirect.to_the_model():
+    with contextlib.ExitStack() as stack:
+        try:
+            start = _loaded(hello)
+            if hello.get("services"):
+                library, services = respx(), load(hello["services"], Path(hello["folder"]))
+                stack.enter_context(answered(library, services))
+        except Broken as problem:
+            channel.send("broken", cause=problem.cause, mend=problem.mend)
+            return
+        stack.enter_context(redirect.to_the_model())
         asyncio.run(Harness(channel, start).serve())
 
 
