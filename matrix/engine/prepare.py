@@ -114,7 +114,8 @@ def _apart(agents: tuple[Agent, ...], wish: Wish) -> tuple[Agent, ...]:
         return agents
     if wish.live:
         raise IsolatedLive
-    check_that_it_can_be_had(wish.isolation)
+    if not wish.elsewhere:
+        check_that_it_can_be_had(wish.isolation)
     return tuple(isolated(each, wish.isolation) for each in agents)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import psutil
-import pytest
 
 from matrix.engine.several.cluster import Address, read_address
 from tests.engine.questions import HANG
@@ -79,16 +78,16 @@ class DaskCluster:
         while len(self._workers) < workers:
             self.join(self._project)
 
-    def join(self, folder: Path) -> None:
-        """Start a worker in a folder."""
-        options = (f"tcp://{self.address.host}:{self.address.port}", "--nthreads", "1", "--no-nanny")
+    def join(self, folder: Path, nanny: str = "--no-nanny") -> None:
+        """Start a worker in a folder; a nanny starts it again when it has ended."""
+        options = (self.address.of_scheduler, "--nthreads", "1", nanny)
         self._workers.append(Daemon(folder, "dask_worker", *options))
         self._workers[-1].said(r"(Registered to)")
 
     def left(self) -> list[str]:
-        """Return the names of what the workers have started, and is still there when it had time to end."""
-        started = [each for worker in self._workers for each in psutil.Process(worker.process.pid).children()]
-        _, alive = psutil.wait_procs(started, HANG)
+        """Return the names of what is still there below the workers' fork servers when it had time to end."""
+        servers = [each for worker in self._workers for each in psutil.Process(worker.process.pid).children()]
+        _, alive = psutil.wait_procs([each for server in servers for each in server.children()], HANG)
         return [each.name() for each in alive]
 
     def end(self) -> None:
@@ -107,22 +106,34 @@ def cluster_for(project: Path) -> Iterator[DaskCluster]:
         cluster.end()
 
 
+class Door:
+    """Where an agent that is to hold says so, with the process that its own comes from: a named pipe."""
+
+    def __init__(self, project: Path) -> None:
+        self._door = project / "door"
+        self._hold = project / "hold"
+
+    def __enter__(self) -> Self:
+        os.mkfifo(self._door)
+        self._hold.touch()
+        return self
+
+    def wait(self) -> psutil.Process:
+        """Wait until an agent holds; return the worker in which it does."""
+        server = psutil.Process(int(self._door.read_text()))
+        return psutil.Process(server.ppid())
+
+    def __exit__(self, *_: object) -> None:
+        self._door.unlink()
+        self._hold.unlink(missing_ok=True)
+
+
 @contextmanager
-def killing_who_holds(door: Path) -> Iterator[None]:
-    """Kill the worker in which an agent has come to the door, a named pipe, where it says which process it lives in."""
-    os.mkfifo(door)
-
-    def kill() -> None:
-        server = psutil.Process(int(door.read_text()))
-        psutil.Process(server.ppid()).send_signal(signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
+def killing_who_holds(project: Path) -> Iterator[None]:
+    """Kill the worker in which an agent holds."""
+    with Door(project) as door:
+        killer = threading.Thread(target=lambda: door.wait().kill(), daemon=True)
+        killer.start()
         yield
-    finally:
-        if killer.is_alive():  # nobody has come: let it go
-            door.write_text("0")
-            pytest.fail("no agent has come to the door")
-        killer.join()
-        door.unlink()
+        killer.join(HANG)
+        assert not killer.is_alive(), "no agent has come to the door"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from matrix.engine.several.engine import Dask
-from matrix.errors import MachineDiffers, MachineRefuses, MachinesLost, NoMachines, NoScheduler
+from matrix.engine.several.engine import LOST_TWICE, Dask
+from matrix.errors import INTERRUPTED, MachineDiffers, MachineRefuses, MachinesLost, NoMachines, NoScheduler
 from matrix.events import Finished
 from matrix.model import STATEFUL
 from matrix.plan import Filters
-from tests.engine.clusters import DaskCluster, cluster_for, killing_who_holds
+from tests.engine.clusters import DaskCluster, Door, cluster_for, killing_who_holds
 from tests.engine.killed import OF_ONE_RUN
-from tests.engine.projects import Asked, ask, make_project
-from tests.engine.running import on_linux
+from tests.engine.projects import CELL, QUESTION, Asked, ask, make_project, verdicts
+from tests.engine.running import Running, on_linux
 
 pytestmark = on_linux
 
@@ -25,8 +27,9 @@ ROWS = """\
 [tool.matrix.agents]
 good = "good:agent"
 holding = "holding:agent"
+killing = { argv = ["PYTHON", "{folder}/killing.py"] }
 mute = "mute:agent"
-"""
+""".replace("PYTHON", sys.executable)
 GOOD = "from matrix.adapters.control import control\n\nasync def agent(task):\n    return await control(task)\n"
 # Holds the first time that it is asked, until its worker is killed.
 HOLDING = """\
@@ -46,13 +49,22 @@ async def agent(task):
         await asyncio.Event().wait()
     return await control(task)
 """
+# Kills the worker that asks it. A row in our process may not: the system keeps it from that.
+KILLING = """\
+import psutil
+
+parents = psutil.Process().parents()
+*_, server = (each for each in parents if "matrix.engine.preload" in " ".join(each.cmdline()))
+server.parent().kill()
+"""
+MODULES = {"good": GOOD, "holding": HOLDING, "killing": KILLING}
 GROUPS = ("invoke.round-trip", "invoke.unicode", "discovery.*")
 SMALL = Filters(agents=("good", "mute"), capabilities=(*GROUPS, "concurrency.all-agents"), revisions=(STATEFUL,))
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_project(tmp_path_factory.mktemp("several") / "project", ROWS, good=GOOD, holding=HOLDING)
+    return make_project(tmp_path_factory.mktemp("several") / "project", ROWS, **MODULES)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +94,7 @@ def test_two_workers_find_what_one_machine_finds_and_nothing_is_left(
     assert there[1].exit_code == here[1].exit_code
     assert there[1].effort is not None
     assert there[1].effort.cpu > 0
+    assert cluster.left() == []
     evidence = {path.name for path in (tmp_path / "there" / "evidence").iterdir()}
     assert evidence == {path.name for path in (tmp_path / "here" / "evidence").iterdir()}
 
@@ -90,9 +103,8 @@ def test_what_a_killed_worker_had_in_flight_is_asked_again_elsewhere(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
     cluster.have(2)
-    (project / "hold").touch()
     filters = replace(SMALL, agents=("good", "holding"), capabilities=GROUPS)
-    with killing_who_holds(project / "door"):
+    with killing_who_holds(project):
         asked = ask(project, tmp_path / "out", filters, engine=Dask(cluster.address))
     assert asked[1].exit_code == 0
     assert {each["verdict"] for each in outcomes(asked).values()} == {"passed"}
@@ -103,11 +115,10 @@ def test_where_no_worker_is_left_what_is_done_is_kept_and_resume_goes_on(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
     cluster.have(1)
-    (project / "hold").touch()
     filters = replace(SMALL, agents=("holding",), capabilities=GROUPS)
     with (
         pytest.raises(MachinesLost, match=r"were lost; what is done is kept: start some, and go on with --resume"),
-        killing_who_holds(project / "door"),
+        killing_who_holds(project),
     ):
         ask(project, tmp_path / "out", filters, engine=Dask(cluster.address, patience=0))
     cluster.have(1)
@@ -116,11 +127,40 @@ def test_where_no_worker_is_left_what_is_done_is_kept_and_resume_goes_on(
     assert {each["verdict"] for each in outcomes(resumed).values()} == {"passed"}
 
 
+def test_a_cell_that_kills_whatever_asks_it_is_blamed_after_one_more_try(
+    project: Path, cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.have(0)
+    cluster.join(project, "--nanny")
+    filters = replace(QUESTION, agents=("good", "killing"))
+    _, result, _ = asked = ask(project, tmp_path / "out", filters, engine=Dask(cluster.address))
+    cluster.have(0)
+    assert verdicts(result.matrix) == {"control": "passed", "good": "passed", "killing": "failed"}
+    assert outcomes(asked)[f"killing::{CELL}"]["reason"] == LOST_TWICE
+
+
+def test_a_run_that_is_killed_or_interrupted_leaves_nothing_on_the_machines_and_can_be_resumed(
+    project: Path, cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.have(1)
+    options = ("--agent", "holding", "--output", str(tmp_path / "out"), "--engine", cluster.address.url)
+    for ending, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, INTERRUPTED)):
+        with Door(project) as door:
+            running = Running(project, *options)
+            door.wait()
+            running.process.send_signal(ending)
+            assert running.end()[0] == code
+            assert cluster.left() == []
+    code, out, err = Running(project, *options, "--resume").end()
+    assert (code, err) == (0, "")
+    assert "2 cells: 2 passed" in out
+
+
 def test_a_worker_with_another_project_is_refused_before_anything_is_asked(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
     cluster.have(1)
-    other = make_project(tmp_path / "other", ROWS, good=f"# changed\n{GOOD}", holding=HOLDING)
+    other = make_project(tmp_path / "other", ROWS, **MODULES | {"good": f"# changed\n{GOOD}"})
     cluster.join(other)
     try:
         with pytest.raises(MachineDiffers, match=rf"other files, of the agent 'good'; check out .* in {other}"):

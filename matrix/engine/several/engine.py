@@ -60,6 +60,7 @@ class SeveralMachines:
             wish.seconds,
             wish.python,
             wish.strict_pins,
+            wish.isolation,
             errand.jobs,
             options.repeat,
             options.share,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -97,10 +98,12 @@ def _versions(facts: Facts) -> dict[str, str]:
 
 def _digest(agent: Agent) -> str:
     """Return a digest of a row and its files, the same wherever the project is; what a machine lacks is not in it."""
-    root = agent.registration.root or str(Path.cwd())
+    same = {agent.registration.root or str(Path.cwd()): ".", sys.executable: "python"}
     here = replace(agent, registration=Registration(RegistrationKind.BUILT_IN), problem=None)
     row = json.dumps(asdict(here), default=sorted, sort_keys=True, ensure_ascii=False)
-    hashed = hashlib.sha256(row.replace(root, ".").encode())
+    for path, word in same.items():
+        row = row.replace(path, word)
+    hashed = hashlib.sha256(row.encode())
     for path in islice(_files(agent), _MOST_FILES):
         hashed.update(path.name.encode())
         hashed.update(path.read_bytes())
@@ -116,13 +119,14 @@ def _files(agent: Agent) -> Iterator[Path]:
         return
     folder = Path(agent.folder)
     module, *_ = (agent.target or "").partition(":")
-    if "." in module and agent.harness is None:
-        folder = folder.joinpath(*module.split(".")[:-1])
-    elif (folder / f"{module}.py").is_file():
-        yield folder / f"{module}.py"
+    *packages, last = module.split(".")
+    if packages and folder.joinpath(*packages).is_dir():
+        folder = folder.joinpath(*packages)
+    elif (folder / f"{last}.py").is_file():
+        yield folder / f"{last}.py"
         return
-    elif module and (folder / module).is_dir():
-        folder /= module
+    elif last and (folder / last).is_dir():
+        folder /= last
     elif str(folder) == agent.registration.root:
         return
     yield from _below(folder)

@@ -13,6 +13,7 @@ from matrix.engine.messages import Done
 from matrix.engine.several.facts import Facts
 from matrix.model import Cell
 from matrix.plan import Filters
+from matrix.registry.isolation import Isolation
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Order:
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     python: str | None = None
     strict_pins: bool = False
+    isolation: Isolation | None = None
     jobs: int | None = None
     repeat: int = 1
     share: bool = True

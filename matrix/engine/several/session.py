@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from matrix.engine.local import LocalEngine
@@ -50,13 +51,15 @@ def _serve(order: Order, line: Line) -> None:
         order.shard,
         python=order.python,
         strict_pins=order.strict_pins,
+        isolation=order.isolation,
         seconds=order.seconds,
     )
     prepared = prepare(wish, line.note)
     cells = {each.cell.id: each for each in prepared.plan.cells}
     lacking = tuple(name for name, each in cells.items() if each.verdict is Verdict.SKIPPED)
     line.say(Ready(facts_of(prepared.plan), lacking))
-    engine, meter = LocalEngine(prepared.plan, _options(order, prepared)), Meter()
+    options = replace(_options(order, prepared), each_turn=line.check)
+    engine, meter = LocalEngine(prepared.plan, options), Meter()
     with engine.open():
         while batch := line.dealt():
             for event in engine.ask(cells[each] for each in batch):
@@ -68,9 +71,7 @@ def _serve(order: Order, line: Line) -> None:
 
 def _options(order: Order, prepared: Prepared) -> Options:
     options = Options(repeat=order.repeat, share=order.share, source=prepared.source, expected=order.expected)
-    if order.jobs is None:
-        return options
-    return Options(order.jobs, order.repeat, source=prepared.source, share=order.share, expected=order.expected)
+    return options if order.jobs is None else replace(options, jobs=order.jobs)
 
 
 @contextlib.contextmanager
