@@ -7,13 +7,12 @@ import json
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-import distributed
-
-from matrix.engine.header import header_of
+from matrix.engine.header import header_of, version_of
 from matrix.engine.options import Options
 from matrix.engine.places import processors
 from matrix.model import Agent
@@ -58,7 +57,7 @@ def facts_of(plan: Plan) -> Facts:
     return Facts(
         header.matrix,
         header.python,
-        {**header.packages, "distributed": distributed.__version__},
+        {**header.packages, "distributed": version_of("distributed")},
         header.pins,
         {each.name: _digest(each) for each in plan.agents},
         fingerprint([each.cell for each in plan.cells], {}),
@@ -98,15 +97,16 @@ def _versions(facts: Facts) -> dict[str, str]:
 
 def _digest(agent: Agent) -> str:
     """Return a digest of a row and its files, the same wherever the project is; what a machine lacks is not in it."""
-    same = {agent.registration.root or str(Path.cwd()): ".", sys.executable: "python"}
+    same = {sys.executable: "python", agent.registration.root or str(Path.cwd()): "."}
     here = replace(agent, registration=Registration(RegistrationKind.BUILT_IN), problem=None)
     row = json.dumps(asdict(here), default=sorted, sort_keys=True, ensure_ascii=False)
     for path, word in same.items():
         row = row.replace(path, word)
     hashed = hashlib.sha256(row.encode())
     for path in islice(_files(agent), _MOST_FILES):
-        hashed.update(path.name.encode())
-        hashed.update(path.read_bytes())
+        hashed.update(str(path.relative_to(agent.folder or "")).encode())
+        with suppress(OSError):
+            hashed.update(path.read_bytes())
     return hashed.hexdigest()[:16]
 
 
