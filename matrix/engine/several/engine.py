@@ -26,6 +26,7 @@ from matrix.outcome import Outcome
 PATIENCE_SECONDS = 60.0
 """How long a machine may take to come back, where none is left: Dask starts a worker again that has ended."""
 _LOOK_SECONDS = 0.5
+_TELL_SECONDS = 20.0
 LOST_TWICE = "the machine that asked it was lost twice, the second time with nothing else in flight"
 LOST_TOGETHER = "the machine was lost twice while all agents were asked together"
 
@@ -80,11 +81,16 @@ class SeveralMachines:
 
     def muster(self) -> None:
         """Ask every machine what it has. Raises UsageError where one is not like us, or there is none."""
+        began, told = time.monotonic(), False
         while not self._machines or any(each.facts is None for each in self._machines.values()):
             for _ in self._go_on(first=True):
                 pass
             if not self._machines:
                 raise NoMachines(self._cluster.url)
+            if not told and time.monotonic() > began + _TELL_SECONDS:
+                told = True
+                waiting = [each.address for each in self._machines.values() if each.facts is None]
+                self._note(f"waiting for {', '.join(waiting)} to plan: a worker that is busy comes to it later")
 
     def run(self) -> Generator[EngineEvent]:
         """Yield events until every cell has an outcome; closing the iterator leaves it to `Cluster` to end the tasks.
