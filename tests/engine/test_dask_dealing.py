@@ -62,6 +62,13 @@ def test_a_batch_has_the_cells_of_few_agents_and_several_machines_share_one_agen
     assert len(alone) > 2
 
 
+def test_a_machine_goes_on_with_the_agents_that_it_has() -> None:
+    cells = [cell(f"agent-{name}", "test.quick", f"s{number}") for name in range(9) for number in range(9)]
+    batch = dealing(*cells).next(2, 1, anybody, known={"agent-3", "agent-7"})
+    assert batch is not None
+    assert {each.agent for each in batch.cells} == {"agent-3", "agent-7"}
+
+
 def test_the_longest_are_dealt_first() -> None:
     cells = [cell("a", "test.quick", f"s{number}") for number in range(9)]
     known = {each.id: 1000.0 * (number == 7) for number, each in enumerate(cells)}

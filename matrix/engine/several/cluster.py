@@ -22,7 +22,7 @@ from matrix.engine.several.session import serve
 from matrix.errors import BadEngine, NoScheduler, SchedulerLost
 
 CONNECT_SECONDS = 10.0
-HEAR_SECONDS = 0.05
+HEAR_SECONDS = 0.1
 """How often it is looked whether anything was said."""
 _CLOSE_SECONDS = 5.0
 

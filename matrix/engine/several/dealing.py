@@ -63,9 +63,16 @@ class Dealing:
         """Whether everything is dealt."""
         return not (self._together or self._again or any(self._pool.values()))
 
-    def next(self, machines: int, processors: int, may_ask: Callable[[Run], bool]) -> Batch | None:
-        """Return what one of so many machines asks next; None where nothing is left that it may ask."""
-        if dealt := self._from_pool(self._size(machines), processors + 1, may_ask):
+    def next(
+        self, machines: int, processors: int, may_ask: Callable[[Run], bool], known: Collection[str] = ()
+    ) -> Batch | None:
+        """Return what one of so many machines asks next; None where nothing is left that it may ask.
+
+        `known` are the agents whose processes it has already.
+        """
+        by_rest = sorted(self._pool, key=lambda name: (name not in known, -self._seconds[name], name))
+        agents = [name for name in by_rest if self._pool[name]][: processors + 1]
+        if dealt := self._from_pool(agents, self._size(machines), may_ask):
             return Batch(tuple(dealt))
         # Last what is asked again: whoever is among these may cost us another machine.
         for batches in (self._together, self._again):
@@ -98,10 +105,9 @@ class Dealing:
     def _size(self, machines: int) -> float:
         return max(LEAST_SECONDS, sum(self._seconds.values()) / (_BATCHES_LEFT * max(1, machines)))
 
-    def _from_pool(self, seconds: float, agents: int, may_ask: Callable[[Run], bool]) -> list[Cell]:
-        """Take runs of so many agents, one after the other, until they take so many seconds."""
-        by_rest = sorted(self._pool, key=lambda name: (-self._seconds[name], name))
-        turns = deque([name for name in by_rest if self._pool[name]][:agents])
+    def _from_pool(self, agents: Sequence[str], seconds: float, may_ask: Callable[[Run], bool]) -> list[Cell]:
+        """Take runs of these agents, in turn, until they take so many seconds."""
+        turns = deque(agents)
         dealt: list[Cell] = []
         while turns and seconds > 0:
             agent = turns.popleft()

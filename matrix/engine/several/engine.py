@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from matrix.effort import Effort
 from matrix.engine.engines import Errand
@@ -43,6 +44,8 @@ class Machine:
     batch: Batch | None = None
     unfinished: dict[str, Cell] = field(default_factory=dict[str, Cell])
     begun: set[str] = field(default_factory=set[str])
+    known: frozenset[str] = frozenset()
+    """The agents of its last batch, whose processes it has kept."""
     effort: Effort | None = None
 
 
@@ -107,6 +110,7 @@ class SeveralMachines:
             elif time.monotonic() > self._last_seen + self._patience:
                 raise MachinesLost(self._cluster.url)
         self._cluster.dismiss([each.task for each in self._machines.values()])
+        yield from self._go_on()
 
     @property
     def effort(self) -> Effort | None:
@@ -127,13 +131,16 @@ class SeveralMachines:
     def _deal(self) -> None:
         ready = [each for each in self._machines.values() if each.facts is not None]
         for machine in ready:
-            if machine.batch is None:
-                batch = self._dealing.next(len(ready), _processors(machine), lambda run: _may_ask(machine, ready, run))  # noqa: B023  (called at once)
-                if batch is not None:
-                    machine.batch = batch
-                    machine.unfinished = {each.id: each for each in batch.cells}
-                    machine.begun = set()
-                    self._cluster.deal(machine.task, list(machine.unfinished))
+            if machine.batch is not None or machine.facts is None:
+                continue
+            may_ask = partial(_may_ask, machine, ready)
+            batch = self._dealing.next(len(ready), machine.facts.processors, may_ask, machine.known)
+            if batch is not None:
+                machine.batch = batch
+                machine.unfinished = {each.id: each for each in batch.cells}
+                machine.begun = set()
+                machine.known = frozenset(each.agent for each in batch.cells)
+                self._cluster.deal(machine.task, list(machine.unfinished))
 
     def _go_on(self, *, first: bool = False) -> Iterator[EngineEvent]:
         """Hear what the machines have said, and see, now and then, which there are."""
@@ -232,10 +239,6 @@ class Dask:
             machines = SeveralMachines(cluster, errand, note, self.patience)
             machines.muster()
             yield machines
-
-
-def _processors(machine: Machine) -> int:
-    return 1 if machine.facts is None else machine.facts.processors
 
 
 def _may_ask(machine: Machine, machines: Sequence[Machine], run: Run) -> bool:

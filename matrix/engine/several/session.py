@@ -58,7 +58,7 @@ def _serve(order: Order, line: Line) -> None:
     cells = {each.cell.id: each for each in prepared.plan.cells}
     lacking = tuple(name for name, each in cells.items() if each.verdict is Verdict.SKIPPED)
     line.say(Ready(facts_of(prepared.plan), lacking))
-    options = replace(_options(order, prepared), each_turn=line.check)
+    options = replace(_options(order, prepared), each_turn=line.check, keep_workers=True)
     engine, meter = LocalEngine(prepared.plan, options), Meter()
     with engine.open():
         while batch := line.dealt():
@@ -67,6 +67,7 @@ def _serve(order: Order, line: Line) -> None:
                 ended = isinstance(event, Finished)
                 line.say(Done(event.outcome, event.evidence) if ended else Begun(event.cell))
             line.say(Idle(meter.effort()))
+    line.say(Idle(meter.effort()))  # with what the processes took that have ended only now
 
 
 def _options(order: Order, prepared: Prepared) -> Options:
