@@ -111,6 +111,7 @@ def test_what_a_killed_worker_had_in_flight_is_asked_again_elsewhere(
     assert len(outcomes(asked)) == asked[1].matrix.header.planned
 
 
+@pytest.mark.soak
 def test_where_no_worker_is_left_what_is_done_is_kept_and_resume_goes_on(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_where_no_worker_is_left_what_is_done_is_kept_and_resume_goes_on(
     assert {each["verdict"] for each in outcomes(resumed).values()} == {"passed"}
 
 
+@pytest.mark.soak
 def test_a_cell_that_kills_whatever_asks_it_is_blamed_after_one_more_try(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_cell_that_kills_whatever_asks_it_is_blamed_after_one_more_try(
     assert outcomes(asked)[f"killing::{CELL}"]["reason"] == LOST_TWICE
 
 
+@pytest.mark.soak
 def test_a_run_that_is_killed_or_interrupted_leaves_nothing_on_the_machines_and_can_be_resumed(
     project: Path, cluster: DaskCluster, tmp_path: Path
 ) -> None:
