@@ -12,7 +12,7 @@ import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
 from matrix.configs.extras import needs
-from matrix.errors import INTERRUPTED, CannotEnter, NotElsewhere
+from matrix.errors import INTERRUPTED, CannotEnter
 from matrix.interrupts import Interrupts, LeavingAtOnce
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ def _enter(directory: Path) -> None:
 
 def _elsewhere(url: str, *, configs: bool, live: bool) -> EngineKind:
     """Return the engine of several machines. Raises UsageError for what only this machine has."""
+    from matrix.engine.several.errors import NotElsewhere  # noqa: PLC0415
+
     if configs:
         raise NotElsewhere("--configs", "the store, and its key, are this machine's")
     if live:

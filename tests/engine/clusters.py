@@ -64,8 +64,8 @@ class DaskCluster:
 
     def __init__(self, project: Path) -> None:
         self._project = project
-        self._scheduler = Daemon(project, "dask_scheduler", "--port", "0")
-        self.address: Address = read_address(self._scheduler.said(r"Scheduler at: +tcp(://\S+)").join(["dask", ""]))
+        self.scheduler = Daemon(project, "dask_scheduler", "--port", "0")
+        self.address: Address = read_address(self.scheduler.said(r"Scheduler at: +tcp(://\S+)").join(["dask", ""]))
         self._workers: list[Daemon] = []
 
     def have(self, workers: int) -> None:
@@ -93,7 +93,7 @@ class DaskCluster:
     def end(self) -> None:
         """Stop everything."""
         self.have(0)
-        self._scheduler.end()
+        self.scheduler.end()
 
 
 @contextmanager

@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from matrix.engine.several.engine import LOST_TWICE, Dask
-from matrix.errors import INTERRUPTED, MachineDiffers, MachineRefuses, MachinesLost, NoMachines, NoScheduler
+from matrix.engine.several.errors import MachineDiffers, MachineRefuses, MachinesLost, NoMachines, NoScheduler
+from matrix.errors import INTERRUPTED
 from matrix.events import Finished
 from matrix.model import STATEFUL
 from matrix.plan import Filters
 from tests.engine.clusters import DaskCluster, Door, cluster_for, killing_who_holds
 from tests.engine.killed import OF_ONE_RUN
 from tests.engine.projects import CELL, QUESTION, Asked, ask, make_project, verdicts
+from tests.engine.questions import HANG
 from tests.engine.running import Running, on_linux
 
 pytestmark = on_linux
@@ -157,6 +160,24 @@ def test_a_run_that_is_killed_or_interrupted_leaves_nothing_on_the_machines_and_
     code, out, err = Running(project, *options, "--resume").end()
     assert (code, err) == (0, "")
     assert "2 cells: 2 passed" in out
+
+
+@pytest.mark.soak
+def test_where_the_scheduler_goes_away_it_is_said_in_one_sentence_and_nothing_is_left(
+    project: Path, tmp_path: Path
+) -> None:
+    with cluster_for(project) as cluster:
+        cluster.have(1)
+        with Door(project) as door:
+            options = ("--agent", "holding", "--output", str(tmp_path / "out"), "--engine", cluster.address.url)
+            running = Running(project, *options)
+            worker = door.wait()
+            started = worker.children(recursive=True)
+            cluster.scheduler.process.kill()
+            code, _, err = running.end()
+        assert (code, err.count("\n")) == (3, 1), err
+        assert err.startswith(f"matrix: the Dask scheduler {cluster.address.url} was lost (")
+        assert psutil.wait_procs(started, HANG)[1] == []
 
 
 def test_a_worker_with_another_project_is_refused_before_anything_is_asked(

@@ -10,8 +10,9 @@ import pytest
 
 from matrix.engine.prepare import Wish, prepare
 from matrix.engine.several.cluster import Address, read_address
+from matrix.engine.several.errors import BadEngine
 from matrix.engine.several.facts import Facts, difference, facts_of
-from matrix.errors import BadEngine, MatrixError
+from matrix.errors import MatrixError
 from matrix.plan import Filters
 from tests.engine.projects import MUTE, QUESTION, make_project
 

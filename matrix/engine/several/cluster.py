@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from distributed import Client, Queue
 from distributed.versions import VersionMismatchWarning
 
+from matrix.engine.several.errors import BadEngine, NoScheduler, SchedulerLost
 from matrix.engine.several.messages import Order, Said, ordered, read
 from matrix.engine.several.session import serve
-from matrix.errors import BadEngine, NoScheduler, SchedulerLost
 
 CONNECT_SECONDS = 10.0
 HEAR_SECONDS = 0.1
@@ -114,7 +114,8 @@ class Cluster:
             socket.create_connection((self._address.host, self._address.port), CONNECT_SECONDS).close()
             # What is not the same on all machines we say ourselves.
             warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            for name in ("distributed", "distributed.client"):  # which have levels of their own
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             self._client = Client(self._address.of_scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
             self._outbox: Any = Queue(self._run, client=self._client)
         return self
@@ -122,11 +123,12 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(Exception):  # what is left undone is undone when the connection ends
-            for each in self._tasks:
-                each.end()
-            self._outbox.get(batch=True)
-            self._outbox.close()
+        if not isinstance(problem, SchedulerLost):
+            with contextlib.suppress(Exception):  # what is left undone is undone when the connection ends
+                for each in self._tasks:
+                    each.end()
+                self._outbox.get(batch=True)
+                self._outbox.close()
         with contextlib.suppress(Exception):
             self._client.close(_CLOSE_SECONDS)
 
@@ -185,7 +187,7 @@ class Cluster:
         try:
             yield
         except Exception as problem:
-            raise SchedulerLost(self._address.url, problem) from problem
+            raise SchedulerLost(self._address.url, _cause(problem)) from problem
 
 
 @contextlib.contextmanager
@@ -194,3 +196,11 @@ def _connecting(address: Address) -> Generator[None]:
         yield
     except OSError as problem:
         raise NoScheduler(address.url, problem) from problem
+
+
+def _cause(problem: BaseException) -> str:
+    """Return what the system said, below what Dask makes of it."""
+    while problem.__cause__ is not None:
+        problem = problem.__cause__
+    said = problem.strerror if isinstance(problem, OSError) else None
+    return said or str(problem) or type(problem).__name__

@@ -17,9 +17,9 @@ from matrix.engine.engines import Errand
 from matrix.engine.messages import Done
 from matrix.engine.several.cluster import HEAR_SECONDS, Address, Cluster, Heard, Task
 from matrix.engine.several.dealing import Batch, Dealing, Run
+from matrix.engine.several.errors import MachineDiffers, MachineRefuses, MachinesLost, NoMachines
 from matrix.engine.several.facts import Difference, Facts, difference, facts_of
 from matrix.engine.several.messages import Begun, Broken, Idle, Note, Order, Ready, Refused, Said
-from matrix.errors import MachineDiffers, MachineRefuses, MachinesLost, NoMachines
 from matrix.events import EngineEvent, Finished, Started
 from matrix.model import Cell, Verdict
 from matrix.outcome import Outcome
