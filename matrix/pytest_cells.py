@@ -101,14 +101,17 @@ class Asking:
     def outcome(self, cell: Cell) -> Outcome:
         """Return what a cell came to, judged beside the control's."""
         pair = [each.cell for each in self._with_control({cell})]
-        if self._dealt:
-            self._events = self._engine.ask(each for each in self._with_control({cell}) if each.cell not in self._done)
+        if self._dealt:  # to its end: only then are the workers free for the next
+            for event in self._engine.ask(each for each in self._with_control({cell}) if each.cell not in self._done):
+                self._take(event)
         while not all(each in self._done for each in pair):
-            event = next(self._events)
-            if isinstance(event, Finished):
-                self._done[event.outcome.cell] = event.outcome
+            self._take(next(self._events))
         judged = settled([self._done[each] for each in pair])
         return next(each for each in judged if each.cell == cell)
+
+    def _take(self, event: EngineEvent) -> None:
+        if isinstance(event, Finished):
+            self._done[event.outcome.cell] = event.outcome
 
     def _with_control(self, cells: set[Cell]) -> tuple[Planned, ...]:
         columns = {each.column for each in cells}

@@ -83,20 +83,20 @@ class _Forking:
         (length,) = LENGTH.unpack(head)
         while len(request) < length:
             request += self._parent.recv(length - len(request)) or b"\0" * length
-        pid = os.fork()
+        ours, pid = os.getpid(), os.fork()
         if pid == 0:
-            self._become(bytes(request), descriptors)
+            self._become(bytes(request), descriptors, ours)
         for each in descriptors:
             os.close(each)
         self._started.add(pid)
         self._tell(STARTED, pid)
         return True
 
-    def _become(self, request: bytes, descriptors: list[int]) -> None:
-        """Be the process that was asked for, and end as it."""
+    def _become(self, request: bytes, descriptors: list[int], parent: int) -> None:
+        """Be the process that was asked for, and end as it, or with its parent, should that have ended already."""
         code = 1
         try:
-            end_with_parent(os.getppid())
+            end_with_parent(parent)
             signal.set_wakeup_fd(-1)
             for each in (signal.SIGCHLD, *CANCELLING):
                 signal.signal(each, signal.SIG_IGN if each is signal.SIGINT else signal.SIG_DFL)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import pickle
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -165,6 +164,14 @@ def test_a_database_that_is_read_only(commands: Commands) -> None:
         assert "read-only transaction" in commands.fails(*words)
 
 
+WITH_SMALL_FILES = """\
+import os, resource, sys
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
 def test_a_full_disk(matrix_legacy_database: TestDatabase, commands: Commands) -> None:
     if not commands.sqlite:
         pytest.skip("a server's disk cannot be filled from here")
@@ -175,10 +182,10 @@ def test_a_full_disk(matrix_legacy_database: TestDatabase, commands: Commands) -
             f" values ('s{number}', 'stdio', '[\"x\"]', '{ENV.replace(':', chr(92) + ':')}')"
         )
     size = Path(commands.url.removeprefix("sqlite:///")).stat().st_size
+    words = ["-m", "matrix", "configs", "migrate", "--no-backup", "--store", commands.url]
     ended = subprocess.run(
-        [sys.executable, "-m", "matrix", "configs", "migrate", "--no-backup", "--store", commands.url],
+        [sys.executable, "-c", WITH_SMALL_FILES, str(size // 4), *words],
         env={**os.environ, "MATRIX_CONFIGS_KEY": KEY},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 4, size // 4)),
         capture_output=True,
         text=True,
         check=False,

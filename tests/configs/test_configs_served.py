@@ -177,7 +177,7 @@ def test_schemathesis_finds_nothing_that_the_document_does_not_say(
     with serving(matrix_database.url, "--rate", "1000000", "--wrong-keys", "1000000") as (address, _):
         done = subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run",
-             f"{address}/openapi.json", "-H", f"x-api-key: {key}", "--checks", "all", "--max-examples", "20",
+             f"{address}/openapi.json", "-H", f"x-api-key: {key}", "--checks", "all", "--max-examples", "10",
              "--generation-deterministic", "--no-color", "--suppress-health-check", "all",
              "--report-ndjson-path", str(report)],
             cwd=tmp_path, capture_output=True, text=True, timeout=550, check=False,

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from matrix.model import STATEFUL
+from matrix.processes import CANCELLING
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -26,17 +28,17 @@ class Running:
         self.read = {"stdout": "", "stderr": ""}
         arguments = ["--capability", "invoke.round-trip", "--transport", "stdio", "--revision", STATEFUL, *options]
         # Whatever a run starts inherits PATH, if nothing else.
-        self.process = subprocess.Popen(
-            [sys.executable, *python, "-m", "matrix", "run", *arguments],
-            cwd=project,
-            env=os.environ | {"PATH": f"{os.environ['PATH']}{os.pathsep}{self.mark}"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=heed_interrupts,  # noqa: PLW1509  (it only resets signals)
-        )
+        with heeding_interrupts():
+            self.process = subprocess.Popen(
+                [sys.executable, *python, "-m", "matrix", "run", *arguments],
+                cwd=project,
+                env=os.environ | {"PATH": f"{os.environ['PATH']}{os.pathsep}{self.mark}"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
 
     def wait_for(self, text: str, stream: str = "stdout", when: Callable[[str], bool] | None = None) -> None:
         """Read what the run says until it says this."""
@@ -71,10 +73,17 @@ class Running:
         return left
 
 
-def heed_interrupts() -> None:
-    """Undo what a shell without job control does to its background jobs."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Undo meanwhile what a shell without job control does to its background jobs: these would inherit it."""
+    ignored = [each for each in CANCELLING if signal.getsignal(each) is signal.SIG_IGN]
+    for each in ignored:
         signal.signal(each, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for each in ignored:
+            signal.signal(each, signal.SIG_IGN)
 
 
 def processes_with(mark: str) -> Iterator[int]:

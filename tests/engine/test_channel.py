@@ -6,6 +6,8 @@ import os
 import pickle
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -189,17 +191,30 @@ def test_a_frame_is_sent_whole_however_slowly_it_is_read_and_not_waited_for_with
     assert ends.other.recv(len(MARK)) == MARK.encode()
 
 
-def test_a_channel_that_is_set_apart_has_no_usual_number_and_is_no_forks(ends: Ends) -> None:
+def test_a_channel_that_is_set_apart_has_no_usual_number(ends: Ends) -> None:
     channel, number = ends.channel, ends.channel.fileno()
     channel.set_apart()
     assert channel.fileno() >= 200 > number
     assert not os.get_inheritable(channel.fileno())
-    if (child := os.fork()) == 0:
-        try:
-            os.fstat(channel.fileno() if channel.fileno() >= 0 else 10_000)
-        except OSError:
-            os._exit(0)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     channel.send(b"here")
     assert ends.other.recv(100) == frame(b"here")
+
+
+FORKED = """\
+import os, socket
+from matrix.engine.channel import Channel
+
+channel = Channel(socket.socketpair()[0], "mark")
+channel.set_apart()
+if (child := os.fork()) == 0:
+    try:
+        os.fstat(channel.fileno() if channel.fileno() >= 0 else 10_000)
+    except OSError:
+        os._exit(7)
+    os._exit(1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_channel_that_is_set_apart_is_closed_in_a_process_that_is_forked() -> None:
+    assert subprocess.run([sys.executable, "-c", FORKED], check=False, timeout=60).returncode == 7

@@ -53,8 +53,11 @@ class Attached:
         return connected(self.entries[name or next(iter(self.entries))], **options)
 
     async def ended(self) -> bool:
-        """Whether every process of the cell ends."""
-        return await self.trace.until(lambda: not self.trace.open_sessions(), HANG)
+        """Whether every process of the cell ends; the lab may not have heard yet that there was one."""
+        over_stdio = any("command" in each for each in self.entries.values())
+        return await self.trace.until(
+            lambda: not self.trace.open_sessions() and bool(self.trace.started() or not over_stdio), HANG
+        )
 
     def happened(self, event: str, session: str | None = None) -> list[Any]:
         """Return what happened to processes, by kind."""

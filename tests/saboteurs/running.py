@@ -10,7 +10,7 @@ from matrix.capabilities.registry import find_capabilities
 from matrix.engine.local import LocalEngine, Options
 from matrix.events import Finished
 from matrix.lab.servers.pinned import PinnedServers
-from matrix.model import STATEFUL, Agent, Capability, Cell, Verdict
+from matrix.model import STATEFUL, Agent, Capability, Cell, Verdict, group_of
 from matrix.outcome import Outcome
 from matrix.plan import make_plan
 from matrix.planned import Plan
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONTROL = next(each for each in find_agents(REPOSITORY / "tests" / "nowhere") if each.is_control)
 REAL = PinnedServers(real_servers_file())
 CAPABILITIES = {each.id: each for each in find_capabilities()}
-EIGHTH = 8
+THIRD, EIGHTH = 3, 8
 REAL_SERVER = "memory"
 """The real server that saboteurs meet: it is ready in a third of a second."""
 SLOW = frozenset({"concurrency.many-runs", "concurrency.pool", "concurrency.all-agents", "invoke.timeout"})
@@ -32,20 +32,20 @@ SLOW = frozenset({"concurrency.many-runs", "concurrency.pool", "concurrency.all-
 def sabotaged(capability: str, saboteur: Saboteur, *, whole: bool) -> Plan:
     """Plan every cell of a saboteur's capability, the control's too, and one of each other stub capability.
 
-    Every saboteur with every question is quadratic: unless it is to be the whole, the others are those of the same
-    group, those that it is known to be related to, and of the rest one in eight, for each saboteur another eighth.
+    Every saboteur with every question is quadratic: unless it is to be the whole, the others are those that it is known
+    to be related to, of the same group one in three, and of the rest one in eight, for each saboteur others.
     """
     target = replace(CAPABILITIES[capability], deadline=saboteur.shortened(CAPABILITIES[capability]))
     first, *_ = agents = saboteur.agents(REPOSITORY)
-    ids = sorted(CAPABILITIES)
-    eighth = set(ids[ids.index(capability) % EIGHTH :: EIGHTH])
+    ids, group = sorted(CAPABILITIES), sorted(each for each in CAPABILITIES if group_of(each) == target.group)
+    sample = {*ids[ids.index(capability) % EIGHTH :: EIGHTH], *group[group.index(capability) % THIRD :: THIRD]}
 
     def wanted(cell: Cell) -> bool:
         if cell.capability == capability:
             return not target.real or cell.server == REAL_SERVER
         other = CAPABILITIES[cell.capability]
         skipped = cell.capability in SLOW and target.group != "concurrency"
-        near = whole or target.group == other.group or other.id in saboteur.related or other.id in eighth
+        near = whole or other.id in saboteur.related or other.id in sample
         return cell.agent == first.name and near and not skipped and is_the_one(cell, other, saboteur.transport)
 
     others = [each for each in CAPABILITIES.values() if each.id != capability]
