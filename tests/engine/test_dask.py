@@ -95,6 +95,7 @@ def test_two_workers_find_what_one_machine_finds_and_nothing_is_left(
     there = ask(project, tmp_path / "there", SMALL, engine=Dask(cluster.address))
     assert outcomes(there) == outcomes(here)
     assert there[1].exit_code == here[1].exit_code
+    assert [each for each in there[2].notes if "worker" in each] == []
     assert there[1].effort is not None
     assert there[1].effort.cpu > 0
     assert cluster.left() == []

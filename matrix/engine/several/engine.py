@@ -110,7 +110,8 @@ class SeveralMachines:
             elif time.monotonic() > self._last_seen + self._patience:
                 raise MachinesLost(self._cluster.url)
         self._cluster.dismiss([each.task for each in self._machines.values()])
-        yield from self._go_on()
+        for each in self._cluster.heard():  # what they took, with the processes that ended last
+            yield from self._heard(each, first=False)
 
     @property
     def effort(self) -> Effort | None:
