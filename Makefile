@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help setup matrix test coverage soak lint types architecture check wheel publish benchmark lock clean
+.PHONY: help setup matrix test coverage soak lint types architecture check wheel publish bench benchmark lock clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ wheel: setup ## Build the wheel into dist/
 
 publish: matrix ## Renew results/
 	$(PYTHON) -m matrix report out --publish results
+
+bench: setup ## Renew docs/performance.md, all of it or PARTS; takes an hour of a quiet machine
+	$(PYTHON) -m benchmarks $(PARTS)
 
 benchmark: setup ## Renew docs/configs-benchmark.md; takes long
 	$(PYTHON) -m matrix bench configs --output docs

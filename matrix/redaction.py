@@ -5,6 +5,7 @@ What looks like a secret is decided in `matrix.secret_detector`.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from matrix.secret_detector.encodings import Span, spellings
 
 LEAST_SECRET = 4
 REASON_LIMIT = 4000
+_SHORT, _REMEMBERED = 2_000, 1_024
+"""So many texts of no more than so many characters are remembered with what masking made of them."""
 _CUT = 8
 """What is left of a secret that was cut is masked from so many characters on."""
 LAB_FOLDER = "matrix-lab-"
@@ -105,7 +108,7 @@ def redact(value: Any, *, name: str = "") -> Any:
         entries = cast("Mapping[str, Any]", value)
         named = _entry_name(entries)
         return _renamed(
-            (mask_text(encodable(str(key))), redact(each, name=named if named and key == "value" else str(key)))
+            (_masked(str(key)), redact(each, name=named if named and key == "value" else str(key)))
             for key, each in entries.items()
         )
     if isinstance(value, list | tuple):
@@ -114,10 +117,22 @@ def redact(value: Any, *, name: str = "") -> Any:
     if isinstance(value, Pieces):
         return _in_pieces(value, spans)
     if isinstance(value, str):
-        return MASK if value and _is_named_secret(name) else mask_text(encodable(value))
+        return MASK if value and _is_named_secret(name) else _masked(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and _is_named_secret(name):
         return MASK
     return value
+
+
+def _masked(text: str) -> str:
+    """Return a text with its secrets masked; the words of requests and schemas come again and again."""
+    return _masked_before(text) if len(text) <= _SHORT else _masked_now(text)
+
+
+def _masked_now(text: str) -> str:
+    return mask_text(encodable(text))
+
+
+_masked_before = functools.lru_cache(_REMEMBERED)(_masked_now)
 
 
 def _renamed(entries: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:

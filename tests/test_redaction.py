@@ -216,3 +216,9 @@ def test_what_controls_a_terminal_or_is_no_character_is_spelled_out() -> None:
         "\\x1b[31mred\\x00\\r\n\ttab \\ud800 \\u202eabc \\x9b é 漢"
     )
     assert one_sentence("an \x1b[2J and \udfff") == "an \\x1b[2J and \\udfff"
+
+
+def test_a_text_is_masked_as_often_as_it_comes() -> None:
+    secret = "xoxb-1234567890-abcdefghij"
+    assert [redact(secret), redact([secret, {secret: secret}]), redact(secret)] == [MASK, [MASK, {MASK: MASK}], MASK]
+    assert redact({"plain": "tea"}) == redact({"plain": "tea"})

@@ -3,9 +3,19 @@
 No thread may be alive after these imports: workers are forked from here.
 """
 
+import contextlib
 import importlib
 
 from matrix.capabilities.registry import find_capabilities
+
+FIRST_USED = (
+    "genai_prices.data",
+    "openai.resources.chat.chat",
+    "openai.resources.responses.responses",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.auto",
+)
+"""What libraries import when they are first used, in every worker anew; other releases may have it elsewhere."""
 
 find_capabilities()
 for _name in (
@@ -13,7 +23,11 @@ for _name in (
     "matrix.adapters.control",
     "matrix.adapters.pydantic_ai",
     "matrix.engine.worker",
+    "matrix.lab.servers.pinned",
     "pydantic_ai.models.openai",
     "uvicorn",
 ):
     importlib.import_module(_name)
+for _name in FIRST_USED:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)

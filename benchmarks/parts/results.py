@@ -1,15 +1,8 @@
-"""How long results take to be judged, written, read and rendered, from a thousand outcomes to twenty thousand.
-
-    python benchmarks/results.py
-
-Each line has the seconds of CPU by number of outcomes, and how many times as long twenty times as many take: about 20
-where the work is linear.
-"""
+"""How long results take to be judged, written, read and rendered, from a thousand outcomes to twenty thousand."""
 
 from __future__ import annotations
 
 import io
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.measured import Extent, Goal, Measured
 from matrix.model import CONTROL, STATEFUL, Cell, Severity, Transport, Verdict
 from matrix.outcome import GROUPS, CapabilityHeader, Matrix, Outcome, Reached, RunHeader
 from matrix.report import diff, markdown, terminal
@@ -28,6 +22,7 @@ from matrix.results.writing import write_complete
 
 SIZES = 1_000, 5_000, 20_000
 COLUMNS = 200
+BOTH = ("read", "markdown", "terminal")
 
 
 def matrix_of(size: int) -> Matrix:
@@ -67,22 +62,20 @@ def steps(matrix: Matrix, folder: Path) -> dict[str, Callable[[], object]]:
     }
 
 
-def main() -> None:
-    """Print the times."""
+def measure(extent: Extent) -> Measured:
+    """Take each step at each size."""
+    sizes = (1_000, 2_000) if extent is Extent.SMALLEST else SIZES
     times: dict[str, list[float]] = {}
-    for size in SIZES:
+    for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             for name, step in steps(matrix_of(size), Path(folder)).items():
                 began = time.process_time()
                 step()
                 times.setdefault(name, []).append(time.process_time() - began)
-    both = ("read", "markdown", "terminal")
-    times["read and rendered"] = [sum(times[name][at] for name in both) for at in range(len(SIZES))]
-    sys.stdout.write(f"{'':<18}{''.join(f'{size:>10}' for size in SIZES)}   {SIZES[-1] // SIZES[0]} × as many\n")
-    for name, taken in times.items():
-        numbers = "".join(f"{each:>10.3f}" for each in taken)
-        sys.stdout.write(f"{name:<18}{numbers}   {taken[-1] / taken[0]:.0f} ×\n")
-
-
-if __name__ == "__main__":
-    main()
+    times["read and rendered"] = [sum(times[name][at] for name in BOTH) for at in range(len(sizes))]
+    factor = sizes[-1] // sizes[0]
+    return Measured(
+        ["", *(f"{each:,}" for each in sizes), f"{factor} × as many take"],
+        [[name, *(f"{each:.3f}" for each in taken), f"{taken[-1] / taken[0]:.0f} ×"] for name, taken in times.items()],
+        [Goal(f"{sizes[-1]:,} outcomes read and rendered", times["read and rendered"][-1], 2, "s", at_most=True)],
+    )

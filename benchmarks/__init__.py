@@ -1,0 +1,1 @@
+"""What it costs, measured: `python -m benchmarks [PART…]`. For developers; the wheel has none of it."""
