@@ -61,7 +61,7 @@ parents = psutil.Process().parents()
 server.parent().kill()
 """
 MODULES = {"good": GOOD, "holding": HOLDING, "killing": KILLING}
-GROUPS = ("invoke.round-trip", "invoke.unicode", "discovery.*")
+GROUPS = ("invoke.round-trip", "invoke.unicode")
 SMALL = Filters(agents=("good", "mute"), capabilities=(*GROUPS, "concurrency.all-agents"), revisions=(STATEFUL,))
 
 
