@@ -5,7 +5,6 @@ The standard library alone besides, Python 3.9 or later.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -20,10 +19,11 @@ Router = Any
 def respx() -> Any:
     """Import respx. Raises Broken where the agent's interpreter does not have it."""
     try:
-        return importlib.import_module("respx")
+        import respx as found  # noqa: PLC0415  (most do without)
     except ImportError as problem:
         cause = "its `services` are answered by respx, which its interpreter does not have"
         raise Broken(cause, "install respx there, or leave `services` out") from problem
+    return found
 
 
 @contextmanager
