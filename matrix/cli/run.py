@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from matrix.cli.console import FILE, FOLDER, OUTPUT, console
+from matrix.configs.extras import needs
 from matrix.errors import INTERRUPTED, CannotEnter
 from matrix.interrupts import Interrupts, LeavingAtOnce
 
 if TYPE_CHECKING:
+    from matrix.engine.engines import EngineKind
     from matrix.engine.run import Request
     from matrix.sources import SourceReader
 
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
 )
 @click.option("--configs", metavar="URL", help="Ask about the servers that this config store assigns to the agents.")
 @click.option("--configs-policy", "policy", type=FILE, help="Changes their security policy.")
+@click.option(
+    "--engine", metavar="URL", help="Ask on several machines: dask://HOST:PORT, a Dask scheduler (docs/scale.md)."
+)
 @click.option("--no-share", is_flag=True, help="Ask every question in a run of its own, none in one that others share.")
 @click.option(
     "--isolate",
@@ -83,6 +88,7 @@ def run(
     baseline: Path | None,
     configs: str | None,
     policy: Path | None,
+    engine: str | None,
     no_share: bool,
     isolate: str | None,
     resume: bool,
@@ -91,6 +97,7 @@ def run(
 ) -> int:
     """Ask every registered agent every question, and print one table."""
     with LeavingAtOnce():
+        from matrix.engine.engines import Local  # noqa: PLC0415
         from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
         from matrix.engine.run import Request  # noqa: PLC0415
         from matrix.plan import Filters, read_shard  # noqa: PLC0415
@@ -101,6 +108,7 @@ def run(
     if directory is not None:
         _enter(directory)
     filters = Filters(agents, servers, transports, capabilities, revisions, cells)
+    kind = Local() if engine is None else _elsewhere(engine, configs=configs is not None, live=live)
     source = pinned if configs is None else _stored(configs, policy)
     request = Request(
         wish=Wish(
@@ -130,6 +138,7 @@ def run(
                 *(("--isolate", isolate) if isolate else ()),
             ),
         ),
+        engine=kind,
     )
     return _run_and_report(request, output if directory is None else output.absolute())
 
@@ -139,6 +148,21 @@ def _enter(directory: Path) -> None:
         os.chdir(directory)
     except OSError as problem:
         raise CannotEnter(directory, problem) from problem
+
+
+def _elsewhere(url: str, *, configs: bool, live: bool) -> EngineKind:
+    """Return the engine of several machines. Raises UsageError for what only this machine has."""
+    from matrix.engine.several.errors import NotElsewhere  # noqa: PLC0415
+
+    if configs:
+        raise NotElsewhere("--configs", "the store, and its key, are this machine's")
+    if live:
+        raise NotElsewhere("--live", "the keys of real models are this machine's")
+    with LeavingAtOnce(), needs("dask"):
+        from matrix.engine.several.cluster import read_address  # noqa: PLC0415
+        from matrix.engine.several.engine import Dask  # noqa: PLC0415
+
+    return Dask(read_address(url))
 
 
 def _stored(url: str, policy: Path | None) -> SourceReader:

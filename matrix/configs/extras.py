@@ -8,7 +8,7 @@ from typing import Literal
 
 from matrix.errors import UsageError
 
-Extra = Literal["configs", "api", "bench", "testing"]
+Extra = Literal["configs", "api", "bench", "dask", "testing"]
 
 
 class MissingExtra(UsageError):

@@ -17,10 +17,10 @@ def header_of(plan: Plan, options: Options) -> RunHeader:
     """Return the header of a run of this plan; the only place that asks for the time."""
     header = RunHeader(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        matrix=_version("agent-matrix"),
+        matrix=version_of("agent-matrix"),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        packages={name: _version(name) for name in PACKAGES},
+        packages={name: version_of(name) for name in PACKAGES},
         pins={agent.name: agent.packages for agent in plan.agents if agent.command or agent.harness},
         unpinned={agent.name: agent.unpinned for agent in plan.agents if agent.unpinned},
         agents={agent.name: agent.summary for agent in plan.agents},
@@ -33,7 +33,8 @@ def header_of(plan: Plan, options: Options) -> RunHeader:
     return options.source.described(header)
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Return the version of a package that is installed here."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -96,9 +96,8 @@ class LocalEngine:
         for group in by_question(together):
             with contextlib.ExitStack() as stack:
                 try:
-                    self._shared = stack.enter_context(
-                        SharedServer(self._capability(group[0]).servers[0], self._scratch)
-                    )
+                    server = SharedServer(self._capability(group[0]).servers[0], self._scratch)
+                    self._shared = stack.enter_context(server)
                 except ServerFault as fault:
                     for cell in group:
                         yield Finished(Outcome.of_one_attempt(cell, Verdict.ERRORED, str(fault)))
@@ -116,6 +115,7 @@ class LocalEngine:
             by_agent.setdefault(cell.agent, []).append(cell)
         pending = deque(self._queue(name, cells) for name, cells in by_agent.items())
         while pending or self._active:
+            self._options.each_turn()
             while pending and len(self._active) < at_once:
                 self._active.append(pending.popleft())
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psutil
@@ -42,3 +42,5 @@ class Options:
     """Whether workers stay for what is asked later (`LocalEngine.ask`)."""
     keep_apart: bool = True
     """Whether agents are kept from signals to whatever they did not start, where the system can do that."""
+    each_turn: Callable[[], object] = bool
+    """Called at least twice a second while anything is asked; what it raises ends the run."""

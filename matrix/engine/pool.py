@@ -34,6 +34,8 @@ class WorkerPool:
         worker, queue.worker = queue.worker, None
         if worker is not None and self._options.keep_workers and shared is None and worker.is_ready:
             self._kept[queue.agent.name] = worker
+            if len(self._kept) > self._options.jobs:  # for more there may be no memory
+                self._kept.pop(next(iter(self._kept))).kill()
         elif worker is not None:
             worker.kill()
 

@@ -47,6 +47,8 @@ class Wish:
     """Whether rows are refused whose packages name no exact version."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     """How long a cell of each capability has taken before: shards are divided by it."""
+    elsewhere: bool = False
+    """Whether other machines ask: then nothing is installed or warmed up here, and what this one lacks says nothing."""
 
     @property
     def narrow(self) -> bool:
@@ -97,6 +99,8 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
     unpinned = {agent.name: agent.unpinned for agent in plan.agents if agent.unpinned}
     if unpinned and wish.strict_pins:
         raise NotPinned(unpinned)
+    if wish.elsewhere:
+        return Prepared(plan, source)
     # Not before the filters are known to be right: what warms up keeps our standard error open.
     warm_up()
     wanted = {name for each in plan.asked for name in each.cell.servers}
@@ -110,7 +114,8 @@ def _apart(agents: tuple[Agent, ...], wish: Wish) -> tuple[Agent, ...]:
         return agents
     if wish.live:
         raise IsolatedLive
-    check_that_it_can_be_had(wish.isolation)
+    if not wish.elsewhere:
+        check_that_it_can_be_had(wish.isolation)
     return tuple(isolated(each, wish.isolation) for each in agents)
 
 

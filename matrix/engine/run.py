@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from matrix.effort import Effort
+from matrix.engine.engines import EngineKind, Errand, Local
 from matrix.engine.header import header_of
-from matrix.engine.local import LocalEngine, Options
-from matrix.engine.meter import Meter
+from matrix.engine.options import Options
 from matrix.engine.prepare import Prepared, Wish, prepare
 from matrix.errors import INTERRUPTED, NothingKept
 from matrix.events import EngineEvent, Finished, Revised, RunEvent
@@ -42,6 +42,7 @@ class Request:
     baseline: tuple[Entry, ...] | None = None
     resume: bool = False
     reproduction: Reproduction = field(default_factory=Reproduction)
+    engine: EngineKind = field(default_factory=Local)
 
 
 class RunObserver(Protocol):
@@ -78,13 +79,13 @@ class RunResult:
 
 def run(request: Request, observer: RunObserver) -> RunResult:
     """Run what was asked for. Raises UsageError and its kin before anything is started."""
-    wish = request.wish
+    wish = replace(request.wish, elsewhere=request.engine.elsewhere)
     if wish.shard != (1, 1):
         # What is published comes first: it is the same wherever the shards are run.
         wish = replace(wish, seconds=known_seconds(wish.root / PUBLISHED, request.output))
     prepared = prepare(wish, observer.note)
     with alone_in(request.output):
-        return _run(request, prepared, observer)
+        return _run(replace(request, wish=wish), prepared, observer)
 
 
 def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResult:
@@ -93,26 +94,28 @@ def _run(request: Request, prepared: Prepared, observer: RunObserver) -> RunResu
     expected = expected_seconds(plan.cells, request.output, request.wish.root / PUBLISHED)
     kept = _kept(request, plan, header_of(plan, options))
     done = {each.cell.id for each in kept.done}
-    if request.jobs is not None:
-        options = replace(options, jobs=request.jobs)
     options = replace(options, expected=expected)
+    todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
+    errand = Errand(request.wish, plan, todo, options, request.jobs)
     reproduction = replace(request.reproduction, options=(*request.reproduction.options, *prepared.source.options))
-    with ResultsWriter(request.output, kept.header, kept.outcomes) as results:
-        todo = replace(plan, cells=tuple(each for each in plan.cells if each.cell.id not in done))
+    with (
+        request.engine.open(errand, observer.note) as engine,
+        ResultsWriter(request.output, kept.header, kept.outcomes) as results,
+    ):
         settling = Settling(request, plan, kept, results, reproduction)
-        events = LocalEngine(todo, options).run()
-        interrupted, meter = False, Meter()
+        events = engine.run()
+        interrupted = False
         try:
             observer.planned(plan, len(kept.done), expected)
             for event in events:
-                meter.take(event)
                 settling.take(event, observer.happened)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             events.close()
+        effort = engine.effort
     result = _result(request, plan, kept, settling.outcomes, interrupted=interrupted)
-    return replace(result, effort=meter.effort())
+    return replace(result, effort=effort)
 
 
 class Settling:

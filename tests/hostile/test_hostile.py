@@ -13,6 +13,7 @@ import pytest
 
 from matrix.engine.fork_server import fork_server
 from matrix.engine.local import LocalEngine, Options
+from matrix.engine.places import Places
 from matrix.events import Finished
 from matrix.model import STATEFUL, Verdict
 from matrix.outcome import Outcome
@@ -32,6 +33,12 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="m-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have places for all cells, however busy the machine is: some agents wait until both of theirs are in flight."""
+    monkeypatch.setattr(Places, "free", lambda _places, _in_flight: 64)
 
 
 def expect_the_table(rows: Sequence[Hostile], scratch: Path, **options: Any) -> None:

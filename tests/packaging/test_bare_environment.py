@@ -15,6 +15,7 @@ QUESTION = ("--agent", "owner:agent", "--capability", "discovery.list-tools", "-
 OF_EXTRAS = {
     "aiosqlite",
     "alembic",
+    "distributed",
     "fastapi",
     "json5",
     "limits",
@@ -77,6 +78,7 @@ def test_listing_needs_no_extra(bare: BareEnvironment, folder: Path) -> None:
         ("configs serve --store sqlite:///configs.db", "api"),
         ("bench configs", "bench"),
         ("run --configs sqlite:///configs.db --agent owner:agent", "configs"),
+        ("run --engine dask://127.0.0.1:8786 --agent owner:agent", "dask"),
     ],
 )
 def test_what_needs_an_extra_is_refused_with_the_command_that_adds_it(
@@ -100,7 +102,7 @@ def test_the_pytest_plugins_load_without_extras_and_put_a_question(bare: BareEnv
 def test_the_extras_make_the_list_of_packages_longer_and_only_that(
     bare: BareEnvironment, wheel: Path, tmp_path: Path
 ) -> None:
-    full = installed(tmp_path / "full", f"agent-matrix[configs,api,bench,testing] @ {wheel.as_uri()}")
+    full = installed(tmp_path / "full", f"agent-matrix[configs,api,bench,dask,testing] @ {wheel.as_uri()}")
     print(f"packages: {len(bare.packages)} in the base install, {len(full)} with every extra")
     assert bare.packages < full
     assert full >= OF_EXTRAS
