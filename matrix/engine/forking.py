@@ -7,6 +7,7 @@ becomes its own child, and is ended with them. When its parent has gone, everyth
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import resource
@@ -36,11 +37,15 @@ def settle(parent: int) -> None:
         signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, CANCELLING)
     adopt_orphans()
+    # What is imported from here on stays: nobody is to look for garbage in it, which in a worker would also copy it.
+    gc.disable()
     end_with_parent(parent, signal.SIGCONT)  # where somebody has stopped us, we are to see that it has gone
 
 
 def serve(descriptor: int) -> NoReturn:
     """Serve the parent, to whom this socket leads, for as long as it is there."""
+    gc.freeze()
+    gc.enable()
     with contextlib.suppress(OSError):
         _Forking(socket.socket(fileno=descriptor)).serve()
     signal.set_wakeup_fd(-1)

@@ -9,6 +9,7 @@ import importlib
 from matrix.capabilities.registry import find_capabilities
 
 FIRST_USED = (
+    "anyio._backends._asyncio",
     "genai_prices.data",
     "openai.resources.chat.chat",
     "openai.resources.responses.responses",

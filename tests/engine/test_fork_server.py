@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -38,6 +39,11 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def say_how_garbage_is_looked_for() -> None:
+    """End with 1 where what was imported once is looked through in every process, with 2 where nothing ever is."""
+    os._exit((gc.get_freeze_count() < 100_000) + 2 * (not gc.isenabled()))
+
+
 def test_it_tells_how_each_process_has_ended_and_ends_what_that_has_left(server: ForkServer) -> None:
     seven, killed, sleeping = (
         server.fork(os._exit, [7]),
@@ -47,6 +53,7 @@ def test_it_tells_how_each_process_has_ended_and_ends_what_that_has_left(server:
     assert server.exit_code(killed, SECONDS) == -signal.SIGKILL
     assert server.exit_code(seven, SECONDS) == 7
     assert server.exit_code(sleeping) is None
+    assert server.exit_code(server.fork(say_how_garbage_is_looked_for, []), SECONDS) == 0
     leaving = server.fork(subprocess.Popen, [SLEEP, -1, None, subprocess.DEVNULL])
     assert server.exit_code(leaving, SECONDS) == 0
     assert asleep() == []
