@@ -177,7 +177,6 @@ def test_only_what_discovers_the_harness_and_the_preload_import_by_name() -> Non
     }
     assert importing == {
         "matrix/adapters/harness/serve.py",
-        "matrix/adapters/harness/services.py",
         "matrix/adapters/harness/start.py",
         "matrix/capabilities/registry.py",
         "matrix/engine/preload.py",
@@ -196,7 +195,6 @@ def test_importlib_is_otherwise_only_asked_for_versions_and_whether_a_module_is_
     }
     assert others == {
         ("matrix/adapters/harness/serve.py", "importlib.metadata"),
-        ("matrix/adapters/harness/services.py", "importlib"),
         ("matrix/adapters/harness/start.py", "importlib"),
         ("matrix/capabilities/registry.py", "importlib"),
         ("matrix/engine/header.py", "importlib.metadata.PackageNotFoundError"),
