@@ -22,7 +22,7 @@ _INTERRUPTED = 130
 class LeavingAtOnce:
     """Ends the process right where Ctrl-C finds it; a context manager, for imports, in which an exception may get lost.
 
-    Nothing may have been started by then. Where somebody has settled what Ctrl-C does, that stays.
+    What has been started by then has to end with us. Where somebody has settled what Ctrl-C does, that stays.
     """
 
     def __enter__(self) -> None:

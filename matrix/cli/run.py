@@ -97,6 +97,8 @@ def run(
 ) -> int:
     """Ask every registered agent every question, and print one table."""
     with LeavingAtOnce():
+        if engine is None:
+            _begin_to_import()
         from matrix.engine.engines import Local  # noqa: PLC0415
         from matrix.engine.prepare import Wish, pinned  # noqa: PLC0415
         from matrix.engine.run import Request  # noqa: PLC0415
@@ -141,6 +143,13 @@ def run(
         engine=kind,
     )
     return _run_and_report(request, output if directory is None else output.absolute())
+
+
+def _begin_to_import() -> None:
+    """Have the fork server import what workers need while we import what planning does: both take a second or two."""
+    from matrix.engine.fork_server import fork_server  # noqa: PLC0415
+
+    fork_server()
 
 
 def _enter(directory: Path) -> None:

@@ -33,7 +33,7 @@ sys.path[:] = {path!r}
 from matrix.engine.forking import serve, settle
 settle({parent})
 import matrix.engine.preload
-serve({descriptor})
+serve({descriptor}, {parent})
 """
 
 

@@ -39,11 +39,12 @@ def settle(parent: int) -> None:
     adopt_orphans()
     # What is imported from here on stays: nobody is to look for garbage in it, which in a worker would also copy it.
     gc.disable()
-    end_with_parent(parent, signal.SIGCONT)  # where somebody has stopped us, we are to see that it has gone
+    end_with_parent(parent)
 
 
-def serve(descriptor: int) -> NoReturn:
+def serve(descriptor: int, parent: int) -> NoReturn:
     """Serve the parent, to whom this socket leads, for as long as it is there."""
+    end_with_parent(parent, signal.SIGCONT)  # now there are processes to end: we see that it has gone, also if stopped
     gc.freeze()
     gc.enable()
     with contextlib.suppress(OSError):

@@ -101,7 +101,6 @@ def prepare(wish: Wish, note: Callable[[str], None]) -> Prepared:
         raise NotPinned(unpinned)
     if wish.elsewhere:
         return Prepared(plan, source)
-    # Not before the filters are known to be right: what warms up keeps our standard error open.
     warm_up()
     wanted = {name for each in plan.asked for name in each.cell.servers}
     machine = Machine(source.lacking(wanted, note), _lacking_agents(plan.agents, wish.live, note))
