@@ -22,6 +22,8 @@ from matrix.registry.environments import _complaint
 from matrix.secret_detector import mask_text
 from tests.patterns import Used, every_pattern, hard_words
 
+pytestmark = pytest.mark.no_cover  # it is to be timed, and covers nothing that others do not
+
 QUICK = 0.002
 """Seconds of CPU that some thousand characters seldom cost; where they do, growth is looked at."""
 PATTERNS = every_pattern()

@@ -19,8 +19,8 @@ from tests.samples import A_TEST
 
 REPOSITORY = Path(__file__).parents[2]
 START = REPOSITORY / "matrix" / "adapters" / "harness" / "start.py"
-LIBRARIES = {"pydantic_ai", "fastmcp"}
-"""What the adapter of a pydantic-ai agent imports besides, which is there where such an agent is."""
+LIBRARIES = {"pydantic_ai", "fastmcp", "respx"}
+"""What is imported besides where an agent needs it: by the adapter of a pydantic-ai agent, and for `services`."""
 LOADED = """\
 import json, runpy, sys
 sys.path.insert(0, "")

@@ -117,6 +117,7 @@ def test_a_file_that_holds_no_results_is_named(tmp_path: Path, text: str) -> Non
         Results.read(tmp_path / RESULTS)
 
 
+@pytest.mark.soak
 def test_the_same_results_make_the_same_plots(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):

@@ -40,7 +40,8 @@ def namespaces() -> None:
 
 
 def test_a_bundled_agent_and_its_services_work_in_a_process_apart() -> None:
-    wish = Wish(REPOSITORY, Filters(agents=("simple",)), isolation=Isolation.PROCESS)
+    filters = Filters(agents=("simple",), capabilities=(KEPT.id,))
+    wish = Wish(REPOSITORY, filters, isolation=Isolation.PROCESS)
     simple = next(each for each in prepare(wish, lambda _: None).plan.agents if each.name == "simple")
     assert simple.harness is not None
     assert simple.services is not None
@@ -64,7 +65,7 @@ def test_the_control_has_no_process_to_keep_apart() -> None:
 
 
 def test_a_command_is_started_in_the_namespace(tmp_path: Path) -> None:
-    wish = Wish(REPOSITORY, Filters(agents=("simple",)))
+    wish = Wish(REPOSITORY, Filters(agents=("simple",), capabilities=(KEPT.id,)))
     simple = next(each for each in prepare(wish, lambda _: None).plan.agents if each.name == "simple")
     apart = isolated(simple, Isolation.USER)
     assert apart.harness is not None
