@@ -125,7 +125,7 @@ def test_a_pattern_is_linear_up_to_ten_megabytes(used: Used) -> None:
 def test_a_quadratic_pattern_is_found_to_be_one() -> None:
     vice = Used("here", re.compile(r"[a-z]+://"), anchored=False)
     with pytest.raises(AssertionError, match="of CPU"):
-        assert_linear(vice.read, WORDS["one letter"], [1_000, 4_000, 16_000])
+        assert_linear(vice.read, WORDS["one letter"], [1_000, 4_000, 16_000, 64_000])  # one step may be disturbed
 
 
 def test_patterns_are_found_in_modules_tuples_dictionaries_and_calls() -> None:
