@@ -177,6 +177,7 @@ def test_a_tiny_run_writes_a_report_with_plots(tiny: tuple[Path, list[str]]) -> 
     assert told[-1] == "writing the report"
 
 
+@pytest.mark.soak
 def test_a_report_can_be_made_again_from_its_results(tiny: tuple[Path, list[str]], tmp_path: Path) -> None:
     output = tiny[0]
     (tmp_path / NOTES).write_bytes((output / NOTES).read_bytes())
