@@ -19,6 +19,13 @@ SECONDS = 0.05
 """Between two beats."""
 
 
+def computed_by(thread: threading.Thread) -> float:
+    """Return the seconds for which a thread of this process has computed; none where the system does not tell."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
+
+
 class Beat:
     """Measures the longest time for which the running event loop is held; a context manager."""
 
@@ -54,11 +61,8 @@ class Beat:
 
         Where the system does not tell the one or the other (macOS tells neither), that counts as held.
         """
-        if sys.platform != "linux":
-            return 0.0
-        computed = time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident or 0))
         try:
             told = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text(encoding="ascii")
         except OSError:
-            return computed
-        return computed + int(told.split()[1]) / 1e9
+            return computed_by(self._thread)
+        return computed_by(self._thread) + int(told.split()[1]) / 1e9

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from matrix.engine.beat import computed_by
 from matrix.engine.messages import Holding, LastWords
 from matrix.engine.stillness import TICK_SECONDS, Stillness
 from matrix.lab.trace import Trace
@@ -73,7 +74,7 @@ class LoopWatch:
     def _held(self, answered: threading.Event) -> bool:
         """Watch a loop that does not answer; returns whether it never will."""
         self._tell(Holding(self._where()))
-        computed = self._computed()
+        computed = computed_by(self._thread)
         for each in list(self._cells):
             each.still.begin()
         while not answered.wait(TICK_SECONDS):
@@ -92,15 +93,9 @@ class LoopWatch:
         longest = max((each.silence for each in cells), default=0.0)
         if cells and all(each.still.seconds >= each.silence for each in cells):
             return f"blocked its event loop for {longest:g} s{self._where()}"
-        if self._computed() - computed >= COMPUTING_SECONDS:
+        if computed_by(self._thread) - computed >= COMPUTING_SECONDS:
             return f"computed for {COMPUTING_SECONDS:g} s and let nothing else run on its event loop{self._where()}"
         return None
-
-    def _computed(self) -> float:
-        """Return the seconds for which the loop's thread has computed; none where the system does not tell."""
-        if sys.platform != "linux":
-            return 0.0
-        return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident or 0))
 
     def _where(self) -> str:
         """Return the function that the loop's thread is in, `, in NAME (FILE)`: the innermost of the agent's own."""

@@ -232,12 +232,14 @@ class Worker:
         except ValueError as problem:
             kept = {"cell": outcome.cell.id, "lost": f"the evidence is no JSON: {problem}"}
             message = encoded(replace(done, evidence=kept))
-        with self._sending:
-            self._channel.send(message)
+        self._say(message)
 
     def _tell(self, condition: Condition) -> None:
+        self._say(encoded(condition))
+
+    def _say(self, message: bytes) -> None:
         with self._sending:
-            self._channel.send(encoded(condition))
+            self._channel.send(message)
 
     def _attached(self, cell: Cell, capability: Capability, root: Path) -> Sequence[ServerSpec]:
         over_stdio = cell.transport is Transport.STDIO

@@ -117,10 +117,11 @@ def in_words(pace: Pace) -> tuple[str, ...]:
 
 def afterwards(effort: Effort) -> str:
     """Return what a run has taken, in one line."""
-    bound = "the longest cell" if effort.longest >= effort.cpu / effort.processors else "their work"
+    by_the_longest = effort.ideal == effort.longest
+    bound = "the longest cell alone" if by_the_longest else f"{effort.processors} processors that are never idle"
     return (
-        f"{effort.wall:.1f} s, and {effort.cpu:.1f} s of CPU on {effort.processors} processors: "
-        f"{min(effort.efficiency, 1):.0%} of what they could have done it in ({effort.ideal:.1f} s, for {bound})"
+        f"Took {effort.wall:.1f} s and {effort.cpu:.1f} s of CPU; {bound} would take {effort.ideal:.1f} s: "
+        f"efficiency {min(effort.efficiency, 1):.0%}"
     )
 
 

@@ -14,7 +14,8 @@ from matrix.events import Finished, Revised, Started
 from matrix.model import Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan, Planned
-from matrix.report.pace import Pace
+from matrix.effort import Effort
+from matrix.report.pace import Pace, afterwards
 from matrix.report.progress import Count, LiveProgress, PlainProgress
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
 
@@ -177,3 +178,10 @@ def test_without_a_run_before_a_cell_takes_as_long_as_those_that_have_ended() ->
         clock.now += 10
         pace.ended(each.cell)
     assert (pace.rate, pace.left) == (0.1, 20.0)
+
+
+        "Took 10.0 s and 16.0 s of CPU; 2 processors that are never idle would take 8.0 s: efficiency 80%"
+    )
+    assert afterwards(Effort(wall=10, cpu=4, longest=5, processors=2)) == (
+        "Took 10.0 s and 4.0 s of CPU; the longest cell alone would take 5.0 s: efficiency 50%"
+    )
