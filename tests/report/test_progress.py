@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from matrix.effort import Effort
 from matrix.events import Finished, Revised, Started
 from matrix.model import Cell, Verdict
 from matrix.outcome import Outcome
 from matrix.planned import Plan, Planned
-from matrix.effort import Effort
 from matrix.report.pace import Pace, afterwards
 from matrix.report.progress import Count, LiveProgress, PlainProgress
 from tests.samples import CONTROL_AGENT, agent, capability, outcome, stub
@@ -180,6 +180,8 @@ def test_without_a_run_before_a_cell_takes_as_long_as_those_that_have_ended() ->
     assert (pace.rate, pace.left) == (0.1, 20.0)
 
 
+def test_what_a_run_took_is_told_beside_the_least_that_it_could_have_taken():
+    assert afterwards(Effort(wall=10, cpu=16, longest=2, processors=2)) == (
         "Took 10.0 s and 16.0 s of CPU; 2 processors that are never idle would take 8.0 s: efficiency 80%"
     )
     assert afterwards(Effort(wall=10, cpu=4, longest=5, processors=2)) == (
